@@ -1,0 +1,105 @@
+"""Every metric of the gateway, declared once; labels have a fixed set of values, and all of them exist from start at 0."""
+
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from contract.exposition import NAMESPACE
+from contract.signals import ACK_BUCKETS, REQUEST_BUCKETS
+
+
+class Outcome(StrEnum):
+    """What an accepted event's answer promised."""
+
+    PUBLISHED = "published"
+    SPOOLED = "spooled"
+
+
+class Rejection(StrEnum):
+    """Why an event was not accepted; also the last part of the problem's ``type``."""
+
+    MALFORMED = "malformed"
+    UNAUTHORIZED = "unauthorized"
+    TOO_LARGE = "too_large"
+    MEDIA_TYPE = "media_type"
+    VALIDATION = "validation"
+    RATE_LIMITED = "rate_limited"
+    OVERLOAD = "overload"
+    TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"
+
+
+class ProducerError(StrEnum):
+    """Why a delivery failed, in the words of Kafka's clients, few enough to be a label."""
+
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    NOT_ENOUGH_REPLICAS = "not_enough_replicas"
+    NO_TOPIC = "no_topic"
+    TOO_LARGE = "too_large"
+    AUTHORIZATION = "authorization"
+    OTHER = "other"
+
+
+class ApiMetrics:
+    """The gateway's metrics; nothing else in ``api`` creates one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, namespace=NAMESPACE, registry=registry)
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(name, text, namespace=NAMESPACE, registry=registry)
+
+        # The names prometheus-fastapi-instrumentator made familiar, with bounds around our objective.
+        http = ("method", "handler")
+        self.requests = Counter("http_requests_total", "Requests answered.", (*http, "status"), registry=registry)
+        self.request_duration = Histogram(
+            "http_request_duration_seconds", "From the request's head to the end of its answer.", http,
+            registry=registry, buckets=REQUEST_BUCKETS,
+        )  # fmt: skip
+        self.in_progress = Gauge("http_requests_inprogress", "Ingest requests being worked on.", registry=registry)
+
+        self.received = counter("events_received_total", "Events that arrived in a complete body, before validation.")
+        self.accepted = counter("events_accepted_total", "Events answered as accepted.", "outcome")
+        self.rejected = counter("events_rejected_total", "Events answered as not accepted.", "reason")
+
+        self.attempts = counter("producer_attempts_total", "Records handed to the producer.")
+        self.acked = counter("producer_acked_total", "Records the broker acknowledged.")
+        self.errors = counter("producer_errors_total", "Records whose delivery failed, by kind.", "kind")
+        self.ack_duration = Histogram(
+            "producer_ack_duration_seconds", "From handing a record to the producer to the broker's ack.",
+            namespace=NAMESPACE, registry=registry, buckets=ACK_BUCKETS,
+        )  # fmt: skip
+        self.inflight_records = gauge("producer_inflight_records", "Records waiting for the broker's ack.")
+        self.inflight_limit_records = gauge("producer_inflight_limit_records", "Most records that may wait.")
+        self.inflight_bytes = gauge("producer_inflight_bytes", "Bytes of values waiting for the broker's ack.")
+        self.inflight_limit_bytes = gauge("producer_inflight_limit_bytes", "Most bytes that may wait.")
+        self.last_ack = gauge("producer_last_ack_timestamp_seconds", "When the broker last acknowledged a record.")
+        self.producer_up = gauge("producer_up", "1 while records go to Kafka directly, 0 while they go to the spool.")
+
+        self.spool_records = gauge("spool_records", "Records in the spool.")
+        self.spool_bytes = gauge("spool_bytes", "Bytes of values in the spool.")
+        self.spool_limit_bytes = gauge("spool_limit_bytes", "Most bytes the spool takes.")
+        self.spool_oldest = gauge(
+            "spool_oldest_timestamp_seconds", "When the spool's oldest record came; 0 when empty."
+        )
+        self.spool_drained = counter("spool_drained_total", "Records that left the spool, acknowledged by the broker.")
+        self.spool_errors = counter("spool_errors_total", "Writes the spool's disk refused.")
+
+        self.loop_lag = Histogram(
+            "event_loop_lag_seconds", "How much later than asked for the event loop woke a sleeper.",
+            namespace=NAMESPACE, registry=registry, buckets=ACK_BUCKETS,
+        )  # fmt: skip
+        self._touch()
+
+    def _touch(self) -> None:
+        """Create every child now: a series born in a burst loses its first increments to ``rate``."""
+        for outcome in Outcome:
+            self.accepted.labels(outcome)
+        for reason in Rejection:
+            self.rejected.labels(reason)
+        for kind in ProducerError:
+            self.errors.labels(kind)

@@ -1,0 +1,1 @@
+"""The compose topology as local processes, for machines without Docker."""

@@ -1,0 +1,1 @@
+"""The simulator: a client like any other, which also keeps the books."""
