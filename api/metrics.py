@@ -1,4 +1,4 @@
-"""Every metric of the gateway, declared once; labels have a fixed set of values, and all of them exist from start at 0."""
+"""Every metric of the gateway, declared once; labels have fixed values, and all of them exist from start at 0."""
 
 from enum import StrEnum
 
@@ -25,8 +25,12 @@ class Rejection(StrEnum):
     VALIDATION = "validation"
     RATE_LIMITED = "rate_limited"
     OVERLOAD = "overload"
+    SPOOL_FULL = "spool_full"
     TIMEOUT = "timeout"
+    METHOD = "method"
+    INTERNAL = "internal"
     UNAVAILABLE = "unavailable"
+    UNCONFIRMED = "unconfirmed"
 
 
 class ProducerError(StrEnum):
@@ -60,7 +64,7 @@ class ApiMetrics:
             "http_request_duration_seconds", "From the request's head to the end of its answer.", http,
             registry=registry, buckets=REQUEST_BUCKETS,
         )  # fmt: skip
-        self.in_progress = Gauge("http_requests_inprogress", "Ingest requests being worked on.", registry=registry)
+        self.in_progress = Gauge("http_requests_inprogress", "Requests under way.", ("handler",), registry=registry)
 
         self.received = counter("events_received_total", "Events that arrived in a complete body, before validation.")
         self.accepted = counter("events_accepted_total", "Events answered as accepted.", "outcome")
@@ -68,6 +72,9 @@ class ApiMetrics:
 
         self.attempts = counter("producer_attempts_total", "Records handed to the producer.")
         self.acked = counter("producer_acked_total", "Records the broker acknowledged.")
+        self.late_acks = counter(
+            "producer_late_acks_total", "Acks for records that had gone to the spool meanwhile: known second copies."
+        )
         self.errors = counter("producer_errors_total", "Records whose delivery failed, by kind.", "kind")
         self.ack_duration = Histogram(
             "producer_ack_duration_seconds", "From handing a record to the producer to the broker's ack.",
@@ -103,3 +110,24 @@ class ApiMetrics:
             self.rejected.labels(reason)
         for kind in ProducerError:
             self.errors.labels(kind)
+
+
+class HandlerMetrics:
+    """One hot handler's HTTP series, through children looked up once: ``labels()`` costs more than counting."""
+
+    def __init__(self, metrics: ApiMetrics, method: str, handler: str) -> None:
+        self._requests = {status: metrics.requests.labels(method, handler, str(status)) for status in _INGEST_STATUSES}
+        self._duration = metrics.request_duration.labels(method, handler)
+        self._open = 0
+        metrics.in_progress.labels(handler).set_function(lambda: self._open)
+
+    def begin(self) -> None:
+        self._open += 1
+
+    def end(self, status: int, seconds: float) -> None:
+        self._open -= 1
+        self._requests[status].inc()
+        self._duration.observe(seconds)
+
+
+_INGEST_STATUSES = (200, 201, 202, 400, 401, 405, 408, 413, 415, 422, 429, 500, 503, 504)

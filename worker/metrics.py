@@ -1,4 +1,4 @@
-"""Every metric of the worker, declared once; labels have a fixed set of values, and all of them exist from start at 0."""
+"""Every metric of the worker, declared once; labels have fixed values, and all of them exist from start at 0."""
 
 from enum import StrEnum
 

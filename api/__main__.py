@@ -1,0 +1,51 @@
+"""python -m api: read the settings, then serve until told to stop."""
+
+import gc
+import sys
+
+import uvicorn
+from loguru import logger
+from pydantic import ValidationError
+
+from api.app import create_app
+from api.settings import ApiSettings
+from contract.logs import log_to_stderr
+
+
+def main() -> int:
+    try:
+        settings = ApiSettings()
+        log_to_stderr("api", settings.log_level)
+    except ValueError as error:
+        sys.stderr.write(
+            f"The gateway's settings are wrong; mend the environment and start again.\n{_explain(error)}\n"
+        )
+        return 2
+    logger.info("settings: {}", settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        backlog=2048,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+    gc.collect()
+    gc.freeze()  # what lives from here to the end need not be looked at again
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 1
+
+
+def _explain(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return f"  {error}"
+    return "\n".join(f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""The whole wiring of the gateway, top to bottom."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_fastapi_instrumentator import Instrumentator
+from prometheus_fastapi_instrumentator.metrics import Info
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.admission import Admission, RequestIds, headers_of
+from api.errors import PROBLEM_TYPE, GatewayError, InternalError, InvalidEvent, json_pointer
+from api.health import health_routes
+from api.ingest import Answer, RegisterEvent, RegisterEvents, refusal
+from api.intake import Intake
+from api.limits import RateLimit
+from api.lookup import EventPlace, Lookup, Recent
+from api.metrics import ApiMetrics
+from api.openapi import document
+from api.publisher import KafkaPythonPublisher
+from api.settings import ApiSettings
+from api.spool import Spool
+from contract.exposition import build_registry, serve
+
+_LOOP_PROBE_SECONDS = 0.1
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """Builds everything and starts nothing: clients, files and ports are opened by the lifespan."""
+    registry = build_registry("api")
+    metrics = ApiMetrics(registry)
+    publisher = KafkaPythonPublisher(settings.kafka, settings.max_inflight_events, settings.max_inflight_bytes, metrics)
+    spool = Spool(settings.spool.path, settings.spool.max_bytes, metrics)
+    intake = Intake(publisher, spool, settings.publish_deadline_seconds, metrics)
+    recent, ids = Recent(), RequestIds()
+    admission = Admission(settings.keys, RateLimit(settings.rate_limit_per_second), settings.body_timeout_seconds)
+    shared = (admission, intake, recent, ids, metrics)
+    single = RegisterEvent(*shared, settings.max_body_bytes)
+    batch = RegisterEvents(*shared, settings.max_batch_bytes, most_events=settings.max_batch_events)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        stop_metrics = serve(registry, settings.metrics_host, settings.metrics_port)
+        await intake.start()
+        loop_lag = asyncio.create_task(_measure_loop_lag(metrics))
+        yield
+        loop_lag.cancel()
+        await intake.stop(settings.publish_deadline_seconds)
+        await asyncio.to_thread(stop_metrics)
+
+    app = FastAPI(
+        title="Event pipeline",
+        version="1",
+        description="Takes events, and answers when Kafka has them or when they are safe on disk.",
+        lifespan=lifespan,
+    )
+    app.openapi = partial(document, app)  # type: ignore[method-assign]
+    app.include_router(health_routes(intake, spool))
+    _add_lookup(app, Lookup(settings.database_url, recent))
+    _add_metrics(app, registry)
+    _add_problems(app, ids)
+    _instrument(app, metrics)
+    app.add_middleware(Lanes, lanes={single.path: single, batch.path: batch})  # the last added is the outermost
+    return app
+
+
+class Lanes:
+    """Takes the hot paths before FastAPI's own routing, whose cost a small request would feel."""
+
+    def __init__(self, app: ASGIApp, lanes: Mapping[str, ASGIApp]) -> None:
+        self._app, self._lanes = app, lanes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        lane = self._lanes.get(scope["path"], self._app) if scope["type"] == "http" else self._app
+        await lane(scope, receive, send)
+
+
+def _add_lookup(app: FastAPI, lookup: Lookup) -> None:
+    @app.get("/events/{event_id}", tags=["events"], summary="Where is this event?", response_model_exclude_none=True)
+    async def find(event_id: UUID) -> EventPlace:
+        return await lookup.find(event_id)
+
+
+def _add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
+    @app.get("/metrics", tags=["health"], summary="The same series as on the metrics port")
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"content-type": content_type})
+
+
+def _add_problems(app: FastAPI, ids: RequestIds) -> None:
+    """Every error of the other routes in the same shape as the hot ones'."""
+
+    def respond(request: Request, error: GatewayError) -> Response:
+        request_id = ids.of(headers_of(request.scope))
+        return _response(refusal(error, request_id), request_id)
+
+    @app.exception_handler(GatewayError)
+    async def refused(request: Request, error: GatewayError) -> Response:
+        return respond(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        faults = [{"pointer": json_pointer(fault["loc"]), "message": fault["msg"]} for fault in error.errors()]
+        return respond(request, InvalidEvent("The request has values that cannot be accepted.", errors=faults))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        request_id = ids.of(headers_of(request.scope))
+        return _response(_http_problem(error, request_id), request_id)
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, _error: Exception) -> Response:
+        return respond(request, InternalError("Something is broken here; the log tells more."))
+
+
+def _http_problem(error: HTTPException, request_id: bytes) -> Answer:
+    title = HTTPStatus(error.status_code).phrase
+    problem: dict[str, Any] = {
+        "type": PROBLEM_TYPE + title.lower().replace(" ", "_"),
+        "title": title,
+        "status": error.status_code,
+        "detail": error.detail,
+        "request_id": request_id.decode(),
+    }
+    return Answer.problem(error.status_code, problem)
+
+
+def _response(answer: Answer, request_id: bytes) -> Response:
+    headers = {"x-request-id": request_id.decode()}
+    if answer.retry_after is not None:
+        headers["retry-after"] = str(answer.retry_after)
+    return Response(answer.body, answer.status, headers, media_type=answer.media_type.decode())
+
+
+def _instrument(app: FastAPI, metrics: ApiMetrics) -> None:
+    """Count the other routes in the same series as the hot ones."""
+
+    def observe(info: Info) -> None:
+        metrics.requests.labels(info.method, info.modified_handler, info.modified_status).inc()
+        metrics.request_duration.labels(info.method, info.modified_handler).observe(info.modified_duration)
+
+    instrumentator = Instrumentator(should_group_status_codes=False, excluded_handlers=["^/metrics$"])
+    instrumentator.add(observe).instrument(app)
+
+
+async def _measure_loop_lag(metrics: ApiMetrics) -> None:
+    with suppress(asyncio.CancelledError):
+        while True:
+            began = perf_counter()
+            await asyncio.sleep(_LOOP_PROBE_SECONDS)
+            metrics.loop_lag.observe(max(perf_counter() - began - _LOOP_PROBE_SECONDS, 0))

@@ -1,0 +1,192 @@
+"""The two hot endpoints: plain ASGI callables, because most of a small request's cost is the framework around it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from itertools import count
+from time import perf_counter
+from typing import Any, ClassVar, NamedTuple, Self
+
+from loguru import logger
+from pydantic_core import to_json
+from starlette.types import Receive, Scope, Send
+
+from api.admission import JSON, NDJSON, Admission, Call, RequestIds, headers_of
+from api.batch import parse_event, split
+from api.errors import GatewayError, InternalError, MethodNotAllowed, Unavailable
+from api.intake import Intake
+from api.lookup import Recent
+from api.metrics import ApiMetrics, HandlerMetrics, Outcome
+from api.record import Accepted, Published, Receipt, Record, Result, Spooled, record_of
+from contract.event import Event
+from contract.topics import EVENTS
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+    media_type: bytes = b"application/json"
+    retry_after: int | None = None
+
+    @classmethod
+    def problem(cls, status: int, problem: dict[str, Any], retry_after: int | None = None) -> Self:
+        return cls(status, to_json(problem), b"application/problem+json", retry_after)
+
+
+class Ingest(ABC):
+    """What both endpoints share: the checks at the door, the books, the answer.
+
+    Bodies beyond ``most_bytes`` are refused.
+    """
+
+    path: ClassVar[str]
+    media_types: ClassVar[Collection[bytes]] = (JSON,)
+
+    def __init__(
+        self,
+        admission: Admission,
+        intake: Intake,
+        recent: Recent,
+        ids: RequestIds,
+        metrics: ApiMetrics,
+        most_bytes: int,
+    ) -> None:
+        self._admission, self._intake, self._recent, self._ids = admission, intake, recent, ids
+        self._metrics, self._http = metrics, HandlerMetrics(metrics, "POST", self.path)
+        self._accepted_as = {
+            Published: metrics.accepted.labels(Outcome.PUBLISHED),
+            Spooled: metrics.accepted.labels(Outcome.SPOOLED),
+        }
+        self._most_bytes = most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        self._http.begin()
+        headers = headers_of(scope)
+        request_id = self._ids.of(headers)
+        answer = await self._answer_or_refuse(scope["method"], headers, request_id, receive)
+        await _send(send, answer, request_id)
+        self._http.end(answer.status, perf_counter() - started)
+
+    @abstractmethod
+    async def answer(self, call: Call, body: bytes) -> Answer:
+        """Work on a request that was let in. Raises GatewayError when the whole of it is refused."""
+
+    async def _answer_or_refuse(
+        self, method: str, headers: dict[bytes, bytes], request_id: bytes, receive: Receive
+    ) -> Answer:
+        try:
+            if method != "POST":
+                raise MethodNotAllowed(f"{self.path} takes POST.")
+            call = self._admission.check(headers, request_id, self.media_types)
+            return await self.answer(call, await self._admission.body(headers, receive, self._most_bytes))
+        except GatewayError as error:
+            refused = error
+        except Exception as error:  # noqa: BLE001 - the edge of a request: its bug is counted, and said
+            logger.opt(exception=error).error("request {} failed", request_id.decode())
+            refused = InternalError("Something is broken here; the log tells more under this id.")
+        self._rejected(refused)
+        return refusal(refused, request_id)
+
+    def _accepted(self, record: Record, result: Accepted) -> None:
+        """Count an event by what its answer promises, and remember where it is."""
+        self._metrics.received.inc()
+        self._accepted_as[type(result)].inc()
+        self._recent.note(record, result)
+
+    def _rejected(self, error: GatewayError) -> None:
+        self._metrics.received.inc()
+        self._metrics.rejected.labels(error.reason).inc()
+
+
+class RegisterEvent(Ingest):
+    """``POST /register_event``: one event, answered when Kafka or the disk has it."""
+
+    path = "/register_event"
+
+    async def answer(self, call: Call, body: bytes) -> Answer:
+        self._admission.charge(call.key, 1)
+        record = record_of(parse_event(body), call.request_id, call.traceparent)
+        receipt = Receipt(1)
+        self._intake.accept(record, receipt, 0)
+        (result,) = await receipt.results()
+        if isinstance(result, GatewayError):
+            raise result
+        self._accepted(record, result)
+        return Answer(201 if isinstance(result, Published) else 202, b"{%s}" % _place(record, result))
+
+
+class RegisterEvents(Ingest):
+    """``POST /register_events``: many events, each with a result of its own."""
+
+    path = "/register_events"
+    media_types = (JSON, NDJSON)
+
+    def __init__(self, *shared: Any, most_events: int) -> None:
+        super().__init__(*shared)
+        self._most_events = most_events
+
+    async def answer(self, call: Call, body: bytes) -> Answer:
+        events = split(body, call.media_type, self._most_events)
+        self._admission.charge(call.key, len(events))
+        records = [_record_or_error(event, call) for event in events]
+        receipt = Receipt(len(records))
+        for index, record in enumerate(records):
+            if isinstance(record, GatewayError):
+                receipt.settle(index, record)
+            else:
+                self._intake.accept(record, receipt, index)
+        results = await receipt.results()
+        if results and all(isinstance(result, Unavailable) for result in results):
+            raise self._refused_whole(results)
+        return Answer(200, b'{"results":[%s]}' % b",".join(map(self._result, count(), records, results)))
+
+    def _refused_whole(self, results: Sequence[Result]) -> GatewayError:
+        """One 503 for a batch that met nothing else: a client that reads no further than the status must know."""
+        errors = [result for result in results if isinstance(result, GatewayError)]
+        for error in errors[1:]:  # the first is counted with the answer
+            self._rejected(error)
+        return errors[0]
+
+    def _result(self, index: int, record: Record | GatewayError, result: Result) -> bytes:
+        if isinstance(record, Record) and not isinstance(result, GatewayError):
+            self._accepted(record, result)
+            return b'{"index":%d,%s}' % (index, _place(record, result))
+        error = record if isinstance(record, GatewayError) else result
+        assert isinstance(error, GatewayError)
+        self._rejected(error)
+        return b'{"index":%d,"status":"rejected","problem":%s}' % (index, to_json(error.problem()))
+
+
+def refusal(error: GatewayError, request_id: bytes) -> Answer:
+    return Answer.problem(error.status, error.problem(request_id.decode()), error.retry_after)
+
+
+def _place(record: Record, result: Accepted) -> bytes:
+    """Where an accepted event is, as the members of a JSON object; ids and topics need no escaping."""
+    event_id = record.event_id.encode()
+    if isinstance(result, Published):
+        return b'"event_id":"%s","status":"published","topic":"%s","partition":%d,"offset":%d' % (
+            event_id, EVENTS.name.encode(), result.partition, result.offset,
+        )  # fmt: skip
+    return b'"event_id":"%s","status":"spooled"' % event_id
+
+
+def _record_or_error(event: Event | GatewayError, call: Call) -> Record | GatewayError:
+    if isinstance(event, GatewayError):
+        return event
+    try:
+        return record_of(event, call.request_id, call.traceparent)
+    except GatewayError as error:
+        return error
+
+
+async def _send(send: Send, answer: Answer, request_id: bytes) -> None:
+    headers = [
+        (b"content-type", answer.media_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"x-request-id", request_id),
+    ]
+    if answer.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % answer.retry_after))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

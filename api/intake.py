@@ -1,0 +1,193 @@
+"""Where an event goes: to Kafka while Kafka answers, to the spool when it does not; and the way back.
+
+Every event gets a sequence number on arrival. Per key the order of arrival is kept: while a key has records in the
+spool, newer ones queue behind them, and the spool is drained only up to the oldest record still waiting for its ack.
+"""
+
+import asyncio
+import sqlite3
+from functools import partial
+from time import monotonic
+
+from loguru import logger
+
+from api.errors import GatewayError, Overloaded, SpoolFull, TooLarge, Unconfirmed, Undeliverable
+from api.metrics import ApiMetrics
+from api.publisher import DeliveryFailed, Publisher
+from api.record import SPOOLED, Published, Receipt, Record
+from api.spool import Spool, SpoolBroken, SpooledRecord
+
+_TICK_SECONDS = 0.05
+_PROBE_SECONDS = 1.0
+_CHUNK = 500
+
+
+class Waiting:
+    """An event in flight: whose answer it is, and how long that may take."""
+
+    __slots__ = ("deadline", "index", "receipt", "record", "sent", "seq")
+
+    def __init__(self, seq: int, record: Record, receipt: Receipt, index: int, deadline: float) -> None:
+        self.seq, self.record, self.receipt, self.index, self.deadline = seq, record, receipt, index, deadline
+        self.sent = False
+
+
+class Intake:
+    """Takes events in. All methods belong to the event loop, and none of them blocks."""
+
+    def __init__(self, publisher: Publisher, spool: Spool, deadline_seconds: float, metrics: ApiMetrics) -> None:
+        self._publisher, self._spool, self._metrics = publisher, spool, metrics
+        self._deadline_seconds = deadline_seconds
+        self._waiting: dict[int, Waiting] = {}  # by sequence number, which is also the order of their deadlines
+        self._seq = 0
+        self._up = False
+        metrics.producer_up.set_function(lambda: self._up)
+
+    @property
+    def kafka_answers(self) -> bool:
+        return self._up
+
+    @property
+    def can_take(self) -> bool:
+        return self._up or self._spool.has_room
+
+    async def start(self) -> None:
+        """Raises what opening the spool raises; does not wait for Kafka."""
+        self._seq = await self._spool.start()
+        await self._publisher.start()
+        self._tasks = [asyncio.create_task(self._watch_deadlines()), asyncio.create_task(self._drain_for_ever())]
+
+    def accept(self, record: Record, receipt: Receipt, index: int) -> None:
+        """Settle ``receipt`` at ``index`` within the deadline and one fsync: published, spooled, or why neither."""
+        self._seq += 1
+        waiting = Waiting(self._seq, record, receipt, index, monotonic() + self._deadline_seconds)
+        if not self._up or self._spool.holds(record.key):
+            self._to_spool(waiting)
+            return
+        try:
+            self._publisher.send(record, partial(self._settled, waiting))
+        except Overloaded as error:
+            receipt.settle(index, error)
+        except DeliveryFailed as error:
+            self._failed(waiting, error)
+        else:
+            waiting.sent = True
+            self._waiting[waiting.seq] = waiting
+
+    async def stop(self, seconds: float) -> None:
+        """Wait so long for acks; what is still unacknowledged then is on disk when this returns."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._publisher.stop(seconds)
+        for waiting in list(self._waiting.values()):
+            self._give_up(waiting)
+        await self._spool.stop()
+
+    def _settled(self, waiting: Waiting, result: Published | DeliveryFailed) -> None:
+        if self._waiting.pop(waiting.seq, None) is None:  # its deadline has passed: it is in the spool by now
+            if isinstance(result, Published):
+                self._metrics.late_acks.inc()
+        elif isinstance(result, Published):
+            waiting.receipt.settle(waiting.index, result)
+        else:
+            self._failed(waiting, result)
+
+    def _failed(self, waiting: Waiting, error: DeliveryFailed) -> None:
+        if error.permanent:
+            waiting.receipt.settle(waiting.index, TooLarge(f"Kafka refuses the record: {error}"))
+            return
+        self._go_down(str(error))
+        self._to_spool(waiting)
+
+    def _to_spool(self, waiting: Waiting) -> None:
+        try:
+            self._spool.put(waiting.seq, waiting.record, partial(self._spooled, waiting))
+        except SpoolFull as error:
+            self._refuse(waiting, error)
+
+    def _spooled(self, waiting: Waiting, broken: SpoolBroken | None) -> None:
+        if broken is None:
+            waiting.receipt.settle(waiting.index, SPOOLED)
+        else:
+            self._refuse(waiting, Undeliverable(f"The disk buffer cannot be written: {broken}", retry_after=5))
+
+    def _refuse(self, waiting: Waiting, error: GatewayError) -> None:
+        if waiting.sent:  # Kafka may hold it all the same, and then "not accepted" would be a lie
+            error = Unconfirmed(
+                "Kafka has not acknowledged the event, and the disk buffer could not take it. Send it again with"
+                f" event_id {waiting.record.event_id}: a repeat is stored once.",
+                retry_after=error.retry_after,
+            )
+        waiting.receipt.settle(waiting.index, error)
+
+    def _give_up(self, waiting: Waiting) -> None:
+        del self._waiting[waiting.seq]
+        self._to_spool(waiting)
+
+    def _go_down(self, why: str) -> None:
+        if self._up:
+            self._up = False
+            logger.warning("Kafka does not take records ({}): events go to the spool until it does", why)
+
+    def _go_up(self) -> None:
+        if not self._up:
+            self._up = True
+            logger.info("Kafka takes records; {} are left in the spool", len(self._spool))
+
+    async def _watch_deadlines(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            now = monotonic()
+            while self._waiting and (oldest := next(iter(self._waiting.values()))).deadline <= now:
+                self._go_down(f"no ack within {self._deadline_seconds} s")
+                self._give_up(oldest)
+
+    async def _drain_for_ever(self) -> None:
+        while True:
+            if not self._publisher.ready:
+                await asyncio.sleep(_TICK_SECONDS)
+            elif not len(self._spool):
+                self._go_up()
+                await asyncio.sleep(_TICK_SECONDS)
+            elif not await self._drain_chunk(_CHUNK if self._up else 1):
+                await asyncio.sleep(_PROBE_SECONDS)
+
+    async def _drain_chunk(self, limit: int) -> bool:
+        """Publish the spool's oldest records; with ``limit`` 1 this is the probe. False when Kafka did not take all."""
+        before = next(iter(self._waiting), self._seq + 1)
+        try:
+            chunk = await self._spool.read(before, limit)
+        except sqlite3.Error as error:
+            logger.error("the spool cannot be read: {}", error)
+            return False
+        if not chunk:  # only records that are still being written, or must wait for an older one
+            await asyncio.sleep(_TICK_SECONDS)
+            return True
+        delivered = await self._deliver(chunk)
+        self._spool.remove(delivered)
+        if len(delivered) < len(chunk):
+            return False
+        self._go_up()
+        return True
+
+    async def _deliver(self, chunk: list[SpooledRecord]) -> list[SpooledRecord]:
+        """Publish in order, up to the first that cannot be handed over; returns those the broker acknowledged."""
+        handed_over: list[tuple[SpooledRecord, asyncio.Future[Published | DeliveryFailed]]] = []
+        for spooled in chunk:
+            result: asyncio.Future[Published | DeliveryFailed] = asyncio.get_running_loop().create_future()
+            try:
+                self._publisher.send(spooled.record, partial(_resolve, result))
+            except (DeliveryFailed, Overloaded) as error:
+                logger.debug("record {} stays in the spool: {}", spooled.record.event_id, error)
+                break
+            handed_over.append((spooled, result))
+        delivered = [spooled for spooled, result in handed_over if isinstance(await result, Published)]
+        if len(delivered) < len(handed_over):
+            self._go_down("a record of the spool was not acknowledged")
+        return delivered
+
+
+def _resolve(future: "asyncio.Future[Published | DeliveryFailed]", result: Published | DeliveryFailed) -> None:
+    if not future.done():  # cancelled by a stop
+        future.set_result(result)

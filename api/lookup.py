@@ -1,0 +1,100 @@
+"""Where an event is: what this process remembers of it, and what PostgreSQL knows."""
+
+from collections import OrderedDict
+from datetime import UTC, datetime
+from pathlib import Path
+from time import time
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+from pydantic import BaseModel, SecretStr
+
+from api.errors import Unavailable
+from api.record import Accepted, Published, Record
+from contract.topics import EVENTS
+
+_REMEMBERED = 50_000
+_CONNECT_SECONDS = 3
+
+
+class EventPlace(BaseModel):
+    """Where an event is. ``unknown`` means: not stored, and not among the last events this process accepted."""
+
+    event_id: UUID
+    status: Literal["spooled", "published", "stored", "unknown"]
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    occurred_at: datetime | None = None
+    received_at: datetime | None = None
+    appended_at: datetime | None = None
+    answered_at: datetime | None = None
+    stored_at: datetime | None = None
+    request_id: str | None = None
+
+
+class Recent:
+    """The last events this process accepted, in a bounded memory."""
+
+    def __init__(self, most: int = _REMEMBERED) -> None:
+        self._most = most
+        self._places: OrderedDict[str, tuple[Accepted, float]] = OrderedDict()
+
+    def note(self, record: Record, result: Accepted) -> None:
+        self._places[record.event_id] = (result, time())
+        if len(self._places) > self._most:
+            self._places.popitem(last=False)
+
+    def place(self, event_id: UUID) -> EventPlace:
+        match self._places.get(str(event_id)):
+            case None:
+                return EventPlace(event_id=event_id, status="unknown")
+            case Published(partition, offset), answered_at:
+                return EventPlace(
+                    event_id=event_id,
+                    status="published",
+                    topic=EVENTS.name,
+                    partition=partition,
+                    offset=offset,
+                    answered_at=_utc(answered_at),
+                )
+            case _, answered_at:
+                return EventPlace(event_id=event_id, status="spooled", answered_at=_utc(answered_at))
+
+
+class Lookup:
+    """Answers ``GET /events/{event_id}``."""
+
+    def __init__(self, database_url: SecretStr, recent: Recent) -> None:
+        self._database_url, self._recent = database_url, recent
+        self._query = Path(__file__).with_name("queries.sql").read_text()
+
+    async def find(self, event_id: UUID) -> EventPlace:
+        """The event's row if there is one, else what this process remembers. Raises Unavailable without either."""
+        remembered = self._recent.place(event_id)
+        try:
+            stored = await self._stored(event_id)
+        except psycopg.OperationalError:
+            if remembered.status == "unknown":
+                raise Unavailable("PostgreSQL cannot be asked about the event now.", retry_after=5) from None
+            return remembered
+        return stored.model_copy(update={"answered_at": remembered.answered_at}) if stored else remembered
+
+    async def _stored(self, event_id: UUID) -> EventPlace | None:
+        connection: psycopg.AsyncConnection[Any]
+        async with await psycopg.AsyncConnection.connect(
+            self._database_url.get_secret_value(), connect_timeout=_CONNECT_SECONDS, autocommit=True
+        ) as connection:
+            try:
+                rows = await connection.cursor(row_factory=class_row(EventPlace)).execute(
+                    self._query.encode(), {"event_id": event_id}
+                )
+                return await rows.fetchone()
+            except psycopg.errors.UndefinedTable:  # no worker has run yet, so nothing is stored
+                return None
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

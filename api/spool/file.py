@@ -1,0 +1,128 @@
+"""The spool's file: an SQLite database in which a returned commit is a record on disk."""
+
+import fcntl
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from os import replace
+from pathlib import Path
+from time import strftime
+from typing import NamedTuple
+
+from loguru import logger
+from pydantic import TypeAdapter
+
+from api.record import Record
+
+_APPLICATION_ID = 0x45564E54  # "EVNT": tells our files from others'
+_SCHEMA = f"""
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA application_id = {_APPLICATION_ID};
+    CREATE TABLE IF NOT EXISTS records (
+        seq INTEGER PRIMARY KEY,
+        event_id TEXT NOT NULL,
+        key BLOB NOT NULL,
+        value BLOB NOT NULL,
+        headers BLOB NOT NULL,
+        spooled_at REAL NOT NULL
+    );
+"""
+_HEADERS = TypeAdapter(list[tuple[str, bytes]])
+
+
+class SpooledRecord(NamedTuple):
+    """A record and its place in the order of arrival; ``spooled_at`` is in Unix seconds."""
+
+    seq: int
+    record: Record
+    spooled_at: float
+
+
+class SpoolBusy(Exception):
+    """Another process has the file open."""
+
+
+class SpoolFile:
+    """Blocking access for one process at a time; raises sqlite3.Error when the disk refuses.
+
+    Opening sets a corrupt or foreign file aside under a new name, says so, and begins an empty one.
+    Raises SpoolBusy when another process has it, OSError when the folder cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = path.with_name(path.name + ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise SpoolBusy(f"another process has the spool {path} open") from error
+        try:
+            self._database = _open(path)
+        except sqlite3.DatabaseError as error:
+            _set_aside(path, error)
+            self._database = _open(path)
+
+    def write(self, arriving: Iterable[SpooledRecord], leaving: Iterable[int]) -> None:
+        """Add records and remove others, all or nothing; they are on disk, or gone from it, on return."""
+        with self._database as transaction:
+            transaction.executemany("DELETE FROM records WHERE seq = ?", ((seq,) for seq in leaving))
+            transaction.executemany(
+                "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
+                ((s.seq, r.event_id, r.key, r.value, _HEADERS.dump_json(r.headers), s.spooled_at)
+                 for s in arriving for r in (s.record,)),
+            )  # fmt: skip
+
+    def read(self, before: int, limit: int) -> list[SpooledRecord]:
+        """The oldest records whose ``seq`` is below ``before``, in order."""
+        rows = self._database.execute("SELECT * FROM records WHERE seq < ? ORDER BY seq LIMIT ?", (before, limit))
+        return [
+            SpooledRecord(seq, Record(event_id, key, value, _HEADERS.validate_json(headers)), spooled_at)
+            for seq, event_id, key, value, headers, spooled_at in rows
+        ]
+
+    def keys(self) -> Counter[bytes]:
+        return Counter(dict(self._database.execute("SELECT key, count(*) FROM records GROUP BY key")))
+
+    def totals(self) -> tuple[int, float, int]:
+        """Bytes as the limit counts them, Unix time of the oldest record (0 when empty), highest ``seq``."""
+        total: tuple[int, float, int] = self._database.execute(
+            "SELECT coalesce(sum(length(key) + length(value) + 128), 0), coalesce(min(spooled_at), 0),"
+            " coalesce(max(seq), 0) FROM records"
+        ).fetchone()
+        return total
+
+    def close(self) -> None:
+        self._database.close()
+        self._lock.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # One thread at a time uses the connection, but not always the one that opened it.
+    database = sqlite3.connect(path, check_same_thread=False)
+    try:
+        application = database.execute("PRAGMA application_id").fetchone()[0]
+        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and application != _APPLICATION_ID:
+            raise sqlite3.DatabaseError("it is a database of another program")
+        verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        database.executescript(_SCHEMA)
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
+    return database
+
+
+def _set_aside(path: Path, error: sqlite3.DatabaseError) -> None:
+    if isinstance(error, sqlite3.OperationalError):
+        raise error  # a full or read-only disk says nothing about the file
+    aside = path.with_name(f"{path.name}.damaged-{strftime('%Y%m%dT%H%M%S')}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            replace(part, aside.with_name(aside.name + suffix))
+    logger.error("the spool {} cannot be read ({}): set aside as {}, beginning an empty one", path, error, aside.name)

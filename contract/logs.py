@@ -1,0 +1,47 @@
+"""How every process writes its own log: one format, so that lines join on ``request_id`` and ``event_id``.
+
+Coloured text on a terminal, one JSON object a line elsewhere. consumer.log is another matter: see worker.event_log.
+"""
+
+import logging
+import sys
+from typing import Any
+
+from loguru import logger
+from pydantic_core import to_json
+
+_QUIET = ("kafka",)  # their own INFO tells of every connection; what matters of it shows in the metrics
+
+
+def log_to_stderr(service: str, level: str) -> None:
+    """Send loguru's and the standard library's records to stderr. Raises ValueError for an unknown level."""
+    logger.remove()
+    logger.configure(extra={"service": service})
+    if sys.stderr.isatty():
+        logger.add(sys.stderr, level=level, diagnose=False)
+    else:
+        logger.add(_write_json, level=level, diagnose=False)
+    logging.basicConfig(handlers=[_Intercept()], level=logging.INFO, force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _write_json(message: Any) -> None:
+    record = message.record
+    line = {
+        "time": record["time"].isoformat(),
+        "level": record["level"].name,
+        "message": record["message"],
+        **record["extra"],
+    }
+    if record["exception"] is not None:
+        line["exception"] = str(message).partition("\n")[2]
+    sys.stderr.buffer.write(to_json(line, fallback=str) + b"\n")
+    sys.stderr.flush()
+
+
+class _Intercept(logging.Handler):
+    """Hands the standard library's records (uvicorn's, kafka-python's) to loguru."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger.opt(exception=record.exc_info).log(record.levelname, "{}: {}", record.name, record.getMessage())
