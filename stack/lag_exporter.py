@@ -1,0 +1,186 @@
+"""Stands in for danielqsj/kafka_exporter where that program is not installed: its flags, series and meanings.
+
+A partition without a commit has lag -1 and is left out of the group's sum, a group that never committed to a topic
+has no series for it, and while the broker is away the Kafka series are absent and the process lives on.
+"""
+
+import logging
+import re
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable
+from threading import Event, Lock
+from typing import Any, Final
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from contract.exposition import serve
+
+LOG: Final = logging.getLogger(__name__)
+
+_PLACE: Final = ("topic", "partition")
+_FAMILIES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "kafka_brokers": ("Number of Brokers in the Kafka Cluster.", ()),
+    "kafka_broker_info": ("Information about the Kafka Broker.", ("id", "address")),
+    "kafka_topic_partitions": ("Number of partitions for this Topic", ("topic",)),
+    "kafka_topic_partition_current_offset": ("Current Offset of a Broker at Topic/Partition", _PLACE),
+    "kafka_topic_partition_oldest_offset": ("Oldest Offset of a Broker at Topic/Partition", _PLACE),
+    "kafka_topic_partition_leader": ("Leader Broker ID of this Topic/Partition", _PLACE),
+    "kafka_topic_partition_leader_is_preferred": ("1 if Topic/Partition is using the Preferred Broker", _PLACE),
+    "kafka_topic_partition_replicas": ("Number of Replicas for this Topic/Partition", _PLACE),
+    "kafka_topic_partition_in_sync_replica": ("Number of In-Sync Replicas for this Topic/Partition", _PLACE),
+    "kafka_topic_partition_under_replicated_partition": ("1 if Topic/Partition is under Replicated", _PLACE),
+    "kafka_consumergroup_members": ("Amount of members in a consumer group", ("consumergroup",)),
+    "kafka_consumergroup_current_offset": (
+        "Current Offset of a ConsumerGroup at Topic/Partition",
+        ("consumergroup", *_PLACE),
+    ),
+    "kafka_consumergroup_current_offset_sum": (
+        "Current Offset of a ConsumerGroup at Topic for all partitions",
+        ("consumergroup", "topic"),
+    ),
+    "kafka_consumergroup_lag": (
+        "Current Approximate Lag of a ConsumerGroup at Topic/Partition",
+        ("consumergroup", *_PLACE),
+    ),
+    "kafka_consumergroup_lag_sum": (
+        "Current Approximate Lag of a ConsumerGroup at Topic for all partitions",
+        ("consumergroup", "topic"),
+    ),
+}
+
+Offsets = dict[TopicPartition, int]
+
+
+class Snapshot:
+    """The cluster as one scrape sees it."""
+
+    def __init__(self) -> None:
+        self.families = {
+            name: GaugeMetricFamily(name, text, labels=labels) for name, (text, labels) in _FAMILIES.items()
+        }
+
+    def add(self, name: str, value: float, *labels: object) -> None:
+        self.families[name].add_metric([str(label) for label in labels], value)
+
+    def add_brokers(self, brokers: list[dict[str, Any]]) -> None:
+        self.add("kafka_brokers", len(brokers))
+        for broker in brokers:
+            self.add("kafka_broker_info", 1, broker["broker_id"], f"{broker['host']}:{broker['port']}")
+
+    def add_topic(self, topic: dict[str, Any]) -> None:
+        self.add("kafka_topic_partitions", len(topic["partitions"]), topic["name"])
+        for partition in topic["partitions"]:
+            place = topic["name"], partition["partition_index"]
+            replicas, in_sync = partition["replica_nodes"], partition["isr_nodes"]
+            leader = partition["leader_id"]
+            self.add("kafka_topic_partition_leader", leader, *place)
+            self.add("kafka_topic_partition_leader_is_preferred", leader == replicas[0], *place)
+            self.add("kafka_topic_partition_replicas", len(replicas), *place)
+            self.add("kafka_topic_partition_in_sync_replica", len(in_sync), *place)
+            self.add("kafka_topic_partition_under_replicated_partition", len(in_sync) < len(replicas), *place)
+
+    def add_offsets(self, name: str, offsets: Offsets) -> None:
+        for place, offset in offsets.items():
+            self.add(name, offset, *place)
+
+    def add_group(self, group: str, commits: Offsets, head: Offsets) -> None:
+        """A group's offsets and lag on every partition of the topics it has committed to."""
+        for topic in sorted({place.topic for place, offset in commits.items() if offset >= 0 and place in head}):
+            places = [place for place in head if place.topic == topic]
+            committed = {place: commits.get(place, -1) for place in places}
+            lag = {place: head[place] - offset if offset >= 0 else -1 for place, offset in committed.items()}
+            for place in places:
+                self.add("kafka_consumergroup_current_offset", committed[place], group, *place)
+                self.add("kafka_consumergroup_lag", lag[place], group, *place)
+            self.add("kafka_consumergroup_current_offset_sum", sum(committed.values()), group, topic)
+            self.add("kafka_consumergroup_lag_sum", sum(gap for gap in lag.values() if gap >= 0), group, topic)
+
+
+def read(admin: KafkaAdminClient, topics: re.Pattern[str], groups: re.Pattern[str]) -> Snapshot:
+    """Ask the brokers for everything. Raises KafkaError."""
+    snapshot = Snapshot()
+    snapshot.add_brokers(admin.describe_cluster()["brokers"])
+    names = [name for name in admin.list_topics() if topics.search(name)]
+    described = admin.describe_topics(names) if names else []
+    for topic in described:
+        snapshot.add_topic(topic)
+    places = [TopicPartition(topic["name"], p["partition_index"]) for topic in described for p in topic["partitions"]]
+    commits = {}
+    for group in [row["group_id"] for row in admin.list_groups() if groups.search(row["group_id"])]:
+        snapshot.add("kafka_consumergroup_members", len(admin.describe_groups([group])[group]["members"]), group)
+        commits[group] = {tp: commit.offset for tp, commit in admin.list_group_offsets({group: None})[group].items()}
+    # The head is read after the commits: in the other order a busy group's lag would be negative.
+    head = _offsets(admin, places, OffsetSpec.LATEST)
+    snapshot.add_offsets("kafka_topic_partition_oldest_offset", _offsets(admin, places, OffsetSpec.EARLIEST))
+    snapshot.add_offsets("kafka_topic_partition_current_offset", head)
+    for group, offsets in commits.items():
+        snapshot.add_group(group, offsets, head)
+    return snapshot
+
+
+def _offsets(admin: KafkaAdminClient, places: list[TopicPartition], spec: OffsetSpec) -> Offsets:
+    if not places:
+        return {}
+    return {tp: found.offset for tp, found in admin.list_partition_offsets(dict.fromkeys(places, spec)).items()}
+
+
+class KafkaCollector(Collector):
+    """Reads the cluster anew at every scrape, and connects anew after a failure."""
+
+    def __init__(self, connect: Callable[[], KafkaAdminClient], topics: str, groups: str) -> None:
+        self._connect, self._topics, self._groups = connect, re.compile(topics), re.compile(groups)
+        self._admin: KafkaAdminClient | None = None
+        self._turn = Lock()
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        with self._turn:
+            try:
+                self._admin = self._admin or self._connect()
+                return list(read(self._admin, self._topics, self._groups).families.values())
+            except KafkaError as error:
+                LOG.warning("the Kafka series are absent from this scrape: %s", error)
+                self._disconnect()
+                return []
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Registering asks for the names; the broker need not be there for that."""
+        return Snapshot().families.values()
+
+    def _disconnect(self) -> None:
+        if self._admin:
+            self._admin.close()
+            self._admin = None
+
+
+def main() -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    flags = _flags()
+    host, port = flags.address.rsplit(":", 1)
+    registry = CollectorRegistry()
+
+    def connect() -> KafkaAdminClient:
+        # A scrape must end before Prometheus gives up on it.
+        return KafkaAdminClient(bootstrap_servers=flags.servers, bootstrap_timeout_ms=1000, request_timeout_ms=1500)
+
+    registry.register(KafkaCollector(connect, flags.topics, flags.groups))
+    serve(registry, host or "0.0.0.0", int(port))  # noqa: S104: as the original does with ":9308"
+    Event().wait()
+
+
+def _flags() -> Namespace:
+    parser = ArgumentParser("python -m stack.lag_exporter", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--kafka.server", dest="servers", action="append", required=True, metavar="HOST:PORT")
+    parser.add_argument("--topic.filter", dest="topics", default=".*", metavar="REGEX")
+    parser.add_argument("--group.filter", dest="groups", default=".*", metavar="REGEX")
+    parser.add_argument("--web.listen-address", dest="address", default=":9308", metavar="[HOST]:PORT")
+    parser.add_argument("--refresh.metadata", help="accepted and not needed: each scrape reads the cluster anew")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Starting a stack that stays, and stopping it, whatever has happened to it in between."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from os import environ
+from shutil import rmtree
+from time import sleep
+from typing import Final
+
+import psutil
+
+from stack import postgres
+from stack.errors import ServiceFailed
+from stack.home import ROOT, Home
+from stack.ports import Ports
+from stack.process import MARK, tail
+from stack.programs import Programs
+from stack.state import State, processes
+
+STOP_SECONDS: Final = 60.0
+
+Watch = Callable[[State], None]
+"""Called again and again with the state while a stack starts."""
+
+
+def up(home: Home, ports: Ports, programs: Programs, watch: Watch) -> State:
+    """Start the home's stack and return when all of it is ready; it runs on without us.
+
+    Raises StackError when it cannot start. When interrupted, nothing stays behind.
+    """
+    down(home)  # what a killed supervisor may have left
+    State(ports, programs).save(home)
+    with _undone_on_error(home):
+        supervisor = _supervise(home)
+        while not (state := _load(home)).started:
+            watch(state)
+            if supervisor.poll() is not None:
+                raise ServiceFailed(_load(home).error or f"the supervisor ended:\n{tail(home.log('supervisor'))}")
+            sleep(0.1)
+        watch(state)
+    return state
+
+
+def running(home: Home) -> State | None:
+    """The state of the home's stack when it has started and its supervisor is alive."""
+    state = State.load(home)
+    return state if state and state.started and state.supervised(home) else None
+
+
+def down(home: Home) -> int:
+    """Stop every process of the home's stack, and return how many there were."""
+    state, found = State.load(home), processes(home)
+    for process in found:
+        if state and process.pid == state.supervisor:
+            _ask(process)
+            psutil.wait_procs([process], timeout=STOP_SECONDS)
+    _sweep(home)
+    home.state.unlink(missing_ok=True)
+    return len(found)
+
+
+def remove_data(home: Home) -> None:
+    """Forget everything a stopped stack has stored."""
+    rmtree(postgres.place(home).data, ignore_errors=True)
+    rmtree(home.data, ignore_errors=True)
+
+
+def _sweep(home: Home) -> None:
+    """Stop what has no supervisor: politely, then for good."""
+    left = processes(home)
+    for process in left:
+        _ask(process)
+    psutil.wait_procs(left, timeout=10)
+    for process in processes(home):
+        process.kill()
+    psutil.wait_procs(left, timeout=10)
+
+
+def _ask(process: psutil.Process) -> None:
+    try:
+        process.resume()
+        process.terminate()
+    except psutil.NoSuchProcess:
+        return
+
+
+def _supervise(home: Home) -> "subprocess.Popen[bytes]":
+    home.logs.mkdir(parents=True, exist_ok=True)
+    with home.log("supervisor").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603: ourselves
+            [sys.executable, "-m", "stack.supervisor", "--home", str(home.root)],
+            cwd=ROOT,
+            env={**environ, MARK: str(home.root)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C here must not reach it: it is asked to stop in good order
+        )
+
+
+def _load(home: Home) -> State:
+    state = State.load(home)
+    if state is None:
+        raise ServiceFailed("the stack was stopped while it started")
+    return state
+
+
+@contextmanager
+def _undone_on_error(home: Home) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        down(home)
+        raise

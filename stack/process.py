@@ -1,0 +1,118 @@
+"""A running service: its process, its log, its signals."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from grp import getgrgid
+from pathlib import Path
+from pwd import getpwnam
+from typing import Any, Final
+
+from mirakuru.base import Executor, SimpleExecutor
+from mirakuru.exceptions import ProcessExitedWithError, ProcessFinishedWithError, TimeoutExpired
+
+from stack.errors import ServiceFailed
+from stack.home import ROOT
+from stack.service import Service
+
+MARK: Final = "PIPELINE_STACK"
+"""Environment variable of every process of a stack: the stack's folder. It finds them when all else is lost."""
+
+
+class Process(Executor):
+    """A service's process. ``begin`` does not wait; ``check`` tells how far the start has come."""
+
+    def __init__(self, service: Service, log: Path, environment: Mapping[str, str]) -> None:
+        self.service, self.log = service, log
+        super().__init__(
+            list(service.command),
+            cwd=str(ROOT),
+            timeout=service.start_seconds,
+            sleep=0.02,
+            stop_signal=service.stop_signal,
+            envvars={**environment, **service.environment},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            popen_kwargs=_account(service.user) if service.user else None,
+        )
+
+    def begin(self) -> None:
+        """Start the process and return at once."""
+        for path, text in self.service.files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._stdout = log
+            SimpleExecutor.start(self)
+
+    def check(self) -> bool:
+        """Whether it is ready by now. Raises ServiceFailed when it has ended or its time is up."""
+        try:
+            if self.check_subprocess():
+                return True
+        except ProcessExitedWithError as error:
+            raise self._failure(f"ended with exit code {error.exit_code}") from None
+        if self.ended and not self.service.one_shot:
+            raise self._failure("ended without an error")
+        if not self.check_timeout():
+            self.kill()
+            raise self._failure(f"was not ready within {self.service.start_seconds:.0f} s")
+        return False
+
+    def end(self) -> None:
+        """Ask it to stop, wait, and kill it when it does not."""
+        if self.process is None:
+            return
+        self.signal(signal.SIGCONT)  # a paused process cannot hear the next one
+        self._timeout = self.service.stop_seconds
+        try:
+            self.stop()
+        except (ProcessFinishedWithError, TimeoutExpired):
+            self.kill()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it to the process and all its children; nothing happens when they are gone."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                return
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process else None
+
+    @property
+    def ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def pre_start_check(self) -> bool:
+        return False
+
+    def after_start_check(self) -> bool:
+        return self.ended if self.service.one_shot else not self.ended and self.service.ready()
+
+    def _failure(self, what: str) -> ServiceFailed:
+        return ServiceFailed(f"{self.service.name} {what}. The end of {self.log}:\n{tail(self.log)}")
+
+    @property
+    def _popen_kwargs(self) -> dict[str, Any]:
+        # Same effect as the preexec_fn, but safe and fast where the caller has threads.
+        kwargs = super()._popen_kwargs
+        del kwargs["preexec_fn"]
+        return {**kwargs, "start_new_session": True}
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, indented."""
+    if not log.exists():
+        return "    (no log)"
+    text = log.read_text(errors="replace").splitlines()[-lines:]
+    return "\n".join(f"    {line}" for line in text) or "    (empty)"
+
+
+def _account(name: str) -> dict[str, Any]:
+    group = getgrgid(getpwnam(name).pw_gid).gr_name
+    return {"user": name, "group": group, "extra_groups": []}

@@ -1,0 +1,209 @@
+"""A running stack: starts its services in order, and stops, kills, pauses and resumes them one by one."""
+
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from shutil import rmtree
+from time import sleep
+from types import TracebackType
+from typing import Self
+
+from stack import pipeline, postgres, prometheus
+from stack.errors import PortTaken, ServiceFailed
+from stack.home import Home
+from stack.ports import HOST, Ports, free_ports, taken
+from stack.process import MARK, Process
+from stack.programs import Programs, find
+from stack.topology import services
+
+
+class Phase(StrEnum):
+    """How far a service is."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+Report = Callable[[str, Phase], None]
+"""Called with a service's name at each change of its phase."""
+
+
+def silent(*_: object) -> None:
+    """A report nobody reads."""
+
+
+class Stack:
+    """The services of one home. As a context manager it starts them all, and stops them all at the end.
+
+    Every method that starts something returns when it is ready, and raises ServiceFailed with the end of the log
+    when it is not. Nothing is restarted by itself.
+    """
+
+    def __init__(
+        self, home: Path, ports: Ports | None = None, programs: Programs | None = None, report: Report = silent
+    ) -> None:
+        self.home, self.ports = Home(home.resolve()), ports or Ports()
+        self.programs = programs or find(silent)
+        self.services = {service.name: service for service in services(self.home, self.ports, self.programs)}
+        self.processes: dict[str, Process] = {}
+        self.phases = dict.fromkeys(self.services, Phase.WAITING)
+        self._report = report
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # Addresses
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{HOST}:{self.ports.api}"
+
+    @property
+    def prometheus_url(self) -> str:
+        return f"http://{HOST}:{self.ports.prometheus}"
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return f"{HOST}:{self.ports.kafka}"
+
+    @property
+    def database_url(self) -> str:
+        return postgres.database_url(self.ports)
+
+    @property
+    def consumer_log(self) -> Path:
+        return self.home.log("consumer")
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What a process of ours must find in its environment to use this stack."""
+        return pipeline.shared_environment(self.ports)
+
+    # Services
+
+    def start(self, *names: str, environment: Mapping[str, str] | None = None) -> None:
+        """Start these services, or all; a service waits for those it needs that start with it.
+
+        The environment is added to theirs, from now on. One that runs already is left alone.
+        """
+        for name in names:
+            service = self.services[name]
+            self.services[name] = replace(service, environment={**service.environment, **(environment or {})})
+        wanted = [name for name in names or self.services if name not in self.processes]
+        self._require_free_ports(wanted)
+        prometheus.write_targets(self.home, self._targets())
+        try:
+            self._launch(wanted)
+        except BaseException:
+            for name in reversed(wanted):
+                self.stop(name)
+            raise
+
+    def stop(self, *names: str) -> None:
+        """Ask these services, or all, to stop, the last started first; kill those that do not."""
+        for name in names or tuple(reversed(self.services)):
+            if process := self.processes.pop(name, None):
+                process.end()
+                self._enter(name, Phase.STOPPED)
+
+    def restart(self, name: str, environment: Mapping[str, str] | None = None) -> None:
+        self.stop(name)
+        self.start(name, environment=environment)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: it loses whatever it had not written."""
+        self.processes.pop(name).kill()
+        self._enter(name, Phase.STOPPED)
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP: it holds its connections and answers nothing."""
+        self.processes[name].signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        self.processes[name].signal(signal.SIGCONT)
+
+    def running(self, name: str) -> bool:
+        process = self.processes.get(name)
+        return process is not None and not process.ended
+
+    def add_worker(self, environment: Mapping[str, str] | None = None) -> str:
+        """Start one more worker, scraped like the first, and return its name."""
+        number = 1 + sum(name.startswith("worker") for name in self.services)
+        worker = pipeline.worker(self.home, self.ports, free_ports(1)[0], number)
+        self.services[worker.name] = worker
+        self.start(worker.name, environment=environment)
+        return worker.name
+
+    def remove_data(self) -> None:
+        """Forget everything the stopped services have stored."""
+        rmtree(postgres.place(self.home).data, ignore_errors=True)
+        rmtree(self.home.data, ignore_errors=True)
+
+    # How
+
+    def _launch(self, wanted: Iterable[str]) -> None:
+        waiting, starting = list(wanted), list[str]()
+        self._enter_all(waiting, Phase.WAITING)
+        while waiting or starting:
+            for name in [name for name in waiting if not self._misses(name, waiting + starting)]:
+                waiting.remove(name)
+                starting.append(name)
+                self._begin(name)
+            for name in [name for name in starting if self._is_ready(name)]:
+                starting.remove(name)
+                self._enter(name, Phase.READY)
+            sleep(0.02)
+
+    def _misses(self, name: str, unready: list[str]) -> bool:
+        return any(need in unready for need in self.services[name].needs)
+
+    def _begin(self, name: str) -> None:
+        process = Process(self.services[name], self.home.log(name), {MARK: str(self.home.root)})
+        self.processes[name] = process
+        self._enter(name, Phase.STARTING)
+        process.begin()
+
+    def _is_ready(self, name: str) -> bool:
+        try:
+            return self.processes[name].check()
+        except ServiceFailed:
+            self._enter(name, Phase.FAILED)
+            raise
+
+    def _enter_all(self, names: Iterable[str], phase: Phase) -> None:
+        for name in names:
+            self._enter(name, phase)
+
+    def _enter(self, name: str, phase: Phase) -> None:
+        self.phases[name] = phase
+        self._report(name, phase)
+
+    def _require_free_ports(self, names: Iterable[str]) -> None:
+        for name in names:
+            for port in self.services[name].ports:
+                if taken(port):
+                    raise PortTaken(
+                        f"Port {port}, which {name} needs, is in use: stop that program, or use --free-ports"
+                    )
+
+    def _targets(self) -> dict[str, list[int]]:
+        """The metrics port of each job; a service's metrics port is its last."""
+        ports = {name: service.ports[-1] for name, service in self.services.items() if service.ports}
+        return {
+            "api": [port for name, port in ports.items() if name.startswith("api")],
+            "worker": [port for name, port in ports.items() if name.startswith("worker")],
+            "traffic": [self.ports.traffic_metrics],
+            "kafka-exporter": [self.ports.kafka_exporter],
+            "prometheus": [self.ports.prometheus],
+        }
