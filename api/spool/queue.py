@@ -90,7 +90,10 @@ class Spool:
     async def read(self, before: int, limit: int) -> list[SpooledRecord]:
         """The oldest records below ``before`` that are on disk. Raises sqlite3.Error."""
         loop = asyncio.get_running_loop()
+        removed = set(self._leaving)  # delivered, and only the disk does not know yet
         records = await loop.run_in_executor(self._disk, self._file.read, before, limit)
+        removed.update(self._leaving)  # a commit that failed meanwhile has put its own back
+        records = [spooled for spooled in records if spooled.seq not in removed]
         if records:
             self._oldest = records[0].spooled_at
         return records
