@@ -10,6 +10,7 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
     start_http_server,
 )
 
@@ -18,6 +19,7 @@ NAMESPACE = "pipeline"
 
 def build_registry(service: str) -> CollectorRegistry:
     """A registry with the process's own series and ``pipeline_build_info``; one a process, never the global one."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # every child exists from start at 0, so the time of its birth tells nothing
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

@@ -10,7 +10,10 @@ from typing import Any
 from loguru import logger
 from pydantic_core import to_json
 
-_QUIET = ("kafka",)  # their own INFO tells of every connection; what matters of it shows in the metrics
+APART = "apart"
+"""Records bound with this are for another handler: worker.event_log's lines are no business of stderr's."""
+
+_QUIET = ("kafka",)  # it tells of every connection it tries; what matters of that shows in metrics and transitions
 
 
 def log_to_stderr(service: str, level: str) -> None:
@@ -18,12 +21,16 @@ def log_to_stderr(service: str, level: str) -> None:
     logger.remove()
     logger.configure(extra={"service": service})
     if sys.stderr.isatty():
-        logger.add(sys.stderr, level=level, diagnose=False)
+        logger.add(sys.stderr, level=level, filter=_ours, diagnose=False)
     else:
-        logger.add(_write_json, level=level, diagnose=False)
+        logger.add(_write_json, level=level, filter=_ours, diagnose=False)
     logging.basicConfig(handlers=[_Intercept()], level=logging.INFO, force=True)
     for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _ours(record: Any) -> bool:
+    return APART not in record["extra"]
 
 
 def _write_json(message: Any) -> None:

@@ -15,6 +15,7 @@ from kafka.errors import KafkaError, NoError, RetriableError
 from loguru import logger
 
 from contract.kafka import KafkaSettings
+from contract.logs import log_to_stderr
 from contract.topics import EVENTS, TOPICS, WORKER_GROUP, Topic
 
 
@@ -66,14 +67,14 @@ def main() -> int:
     parser = ArgumentParser("python -m worker.bootstrap", description=__doc__)
     parser.add_argument("--wait", type=float, default=60, metavar="SECONDS", help="for Kafka (default: %(default)s)")
     settings, wait = KafkaSettings(), parser.parse_args().wait
+    log_to_stderr("bootstrap", "INFO")
     try:
-        done = 0
-        for done, line in enumerate(bootstrap(settings, wait), start=1):
+        for line in bootstrap(settings, wait):
             logger.info(line)
     except KafkaError as error:
         logger.error("Kafka at {} is not prepared: {}", settings.bootstrap_servers, error)
         return 1
-    logger.info("{} is prepared, {}", settings.bootstrap_servers, f"{done} changes" if done else "nothing to do")
+    logger.info("Kafka at {} is prepared", settings.bootstrap_servers)
     return 0
 
 

@@ -77,6 +77,10 @@ class WorkerMetrics:
         self.commits = counter("consumer_commits_total", "Commits to Kafka.", "result")
         self.rebalances = counter("consumer_rebalances_total", "Changes of the assignment.", "event")
         self.errors = counter("consumer_errors_total", "Errors in the worker's loop, by step.", "step")
+        self.skipped = counter(
+            "consumer_skipped_records_total", "Records that left the topic before they were stored: they are lost."
+        )
+        self.halted = gauge("consumer_halted", "1 after the limit on dead letters has stopped this worker.")
         self.dead_letters = counter("consumer_dead_letters_total", "Records parked in the dead letters.", "reason")
 
         self.rows = counter("store_rows_total", "Events given to PostgreSQL.", "result")
@@ -96,13 +100,18 @@ class WorkerMetrics:
         self.clock_skew = counter("clock_skew_total", "Stages that two clocks made negative, counted as 0.")
         self._touch()
 
+    def forget(self, topic: str, partition: int) -> None:
+        """Drop the gauges of a partition that another worker owns now: the old values would be lies."""
+        self.lag.remove(topic, str(partition))
+        self.watermark.remove(topic, str(partition))
+
     def _touch(self) -> None:
         """Create every child now: a series born in a burst loses its first increments to ``rate``."""
         for partition in range(EVENTS.partitions):
             self.records.labels(EVENTS.name, partition)
         for metric, values in (
             (self.commits, ("ok", "failed")),
-            (self.rebalances, ("assigned", "revoked", "lost")),
+            (self.rebalances, ("assigned", "revoked")),
             (self.rows, ("stored", "duplicate")),
             (self.errors, Step),
             (self.dead_letters, Parked),

@@ -1,0 +1,65 @@
+"""python -m worker: read the settings, then consume until told to stop.
+
+Exit status: 0 stopped in order, 1 failed, 2 wrong settings, 3 stopped after the limit on dead letters had halted it.
+"""
+
+import os
+import signal
+import sys
+from threading import Event
+from types import FrameType
+
+from kafka.errors import KafkaError
+from loguru import logger
+from pydantic import ValidationError
+
+from contract.logs import log_to_stderr
+from worker.app import build_worker
+from worker.errors import TooManyDeadLetters
+from worker.settings import WorkerSettings
+
+
+def main() -> int:
+    try:
+        settings = WorkerSettings()
+        log_to_stderr("worker", settings.log_level)
+    except ValueError as error:
+        sys.stderr.write(f"The settings are wrong; mend the environment and start again.\n{_explain(error)}\n")
+        return 2
+    logger.info("settings: {}", settings)
+    stop = _stop_on_signals()
+    with build_worker(settings) as worker:
+        try:
+            worker.run(stop)
+        except TooManyDeadLetters as error:
+            logger.critical("halted, and nothing more is parked: {}. Mend the cause, then restart this worker.", error)
+            worker.halt(stop)
+            return 3
+        except KafkaError as error:
+            logger.critical("Kafka keeps failing, so a new process shall try: {}", error)
+            return 1
+    return 0
+
+
+def _stop_on_signals() -> Event:
+    """An event that SIGTERM or SIGINT sets; the second one ends the process on the spot."""
+    stop = Event()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    return stop
+
+
+def _explain(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return f"  {error}"
+    return "\n".join(f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""A poll's records, decoded: the unit that is logged, stored and committed as one."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from kafka.structs import TopicPartition
+from pydantic import ValidationError
+
+from contract.event import SCHEMA_VERSION, StoredEvent, decode
+from worker.errors import Undecodable
+from worker.metrics import Parked
+
+
+class EventRecord(NamedTuple):
+    """A record that holds an event; ``appended_at`` is by the broker's clock."""
+
+    record: Any  # kafka-python's ConsumerRecord
+    event: StoredEvent
+    appended_at: datetime
+    request_id: str | None
+
+
+class DeadRecord(NamedTuple):
+    """A record as Kafka handed it over, and why it is no event of ours."""
+
+    record: Any  # kafka-python's ConsumerRecord
+    reason: Parked
+    detail: str
+
+
+class Span(NamedTuple):
+    """What a batch covers of a partition: from ``expected`` up to but not including ``next_offset``."""
+
+    expected: int
+    next_offset: int
+
+
+class Batch:
+    """``spans`` is by partition; ``polled_at`` in Unix seconds."""
+
+    def __init__(self, polled_at: float) -> None:
+        self.polled_at = polled_at
+        self.events: list[EventRecord] = []
+        self.dead: list[DeadRecord] = []
+        self.spans: dict[int, Span] = {}
+
+    def __len__(self) -> int:
+        return len(self.events) + len(self.dead)
+
+    def add(self, partition: TopicPartition, expected: int, records: Iterable[Any]) -> None:
+        """Decode a partition's records; ``expected`` is the offset the table has for it."""
+        next_offset = expected
+        for record in records:
+            next_offset = record.offset + 1
+            try:
+                self.events.append(_decode(record))
+            except Undecodable as error:
+                self.dead.append(DeadRecord(record, error.reason, error.detail))
+        self.spans[partition.partition] = Span(expected, next_offset)
+
+
+def _decode(record: Any) -> EventRecord:
+    headers = dict(record.headers)
+    version = headers.get("schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise Undecodable(Parked.VERSION, f"schema_version is {version!r}; this worker knows {SCHEMA_VERSION!r}")
+    if not record.value:
+        raise Undecodable(Parked.EMPTY, "the record has no value")
+    try:
+        event = decode(record.value)
+    except ValidationError as error:
+        raise _undecodable(error) from None
+    request_id = headers.get("request_id")
+    return EventRecord(
+        record,
+        event,
+        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        request_id.decode("ascii", "replace") if request_id else None,
+    )
+
+
+def _undecodable(error: ValidationError) -> Undecodable:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return Undecodable(Parked.MALFORMED, first["msg"])
+    place = "/".join(map(str, first["loc"]))
+    return Undecodable(Parked.INVALID, f"{place}: {first['msg']}" if place else first["msg"])

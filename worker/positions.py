@@ -1,0 +1,77 @@
+"""Where each partition goes on: PostgreSQL's offsets, brought together with what the topic still holds."""
+
+from collections.abc import Collection, Iterable
+
+from kafka import KafkaConsumer
+from kafka.structs import TopicPartition
+from loguru import logger
+
+from contract.topics import EVENTS
+from worker.batch import Span
+from worker.metrics import WorkerMetrics
+from worker.store import Store
+
+
+class Positions:
+    """The next offset to store of each partition this worker owns, as the table has it."""
+
+    def __init__(self, consumer: KafkaConsumer, store: Store, metrics: WorkerMetrics) -> None:
+        self._consumer, self._store, self._metrics = consumer, store, metrics
+        self._next: dict[TopicPartition, int] = {}
+
+    def get(self, partition: TopicPartition) -> int | None:
+        """None until ``place`` has put the partition in its place."""
+        return self._next.get(partition)
+
+    def move(self, spans: Iterable[tuple[int, Span]]) -> None:
+        self._next |= {TopicPartition(EVENTS.name, partition): span.next_offset for partition, span in spans}
+
+    def forget(self, partitions: Collection[TopicPartition]) -> None:
+        for partition in partitions:
+            self._next.pop(partition, None)
+
+    def place(self) -> None:
+        """Seek every partition that was assigned anew, and forget those that were taken away.
+
+        May block. Raises StoreUnavailable, and KafkaError when the topic's bounds cannot be asked.
+        """
+        assigned = self._consumer.assignment()
+        self._drop(self._next.keys() - assigned)
+        unplaced = assigned - self._next.keys()
+        self._metrics.assigned.set(len(assigned))
+        if not unplaced:
+            return
+        first, head = self._consumer.beginning_offsets(unplaced), self._consumer.end_offsets(unplaced)
+        stored = self._store.offsets()
+        for partition in unplaced:
+            position = self._bounded(partition, stored.get(partition.partition), first[partition], head[partition])
+            self._consumer.seek(partition, position)
+            self._next[partition] = position
+        logger.info("placed {}", {partition.partition: self._next[partition] for partition in sorted(unplaced)})
+
+    def observe_lag(self) -> None:
+        for partition, position in self._next.items():
+            head = self._consumer.highwater(partition)
+            if head is not None:  # not known before the first fetch
+                self._metrics.lag.labels(partition.topic, partition.partition).set(max(head - position, 0))
+
+    def _bounded(self, partition: TopicPartition, stored: int | None, first: int, head: int) -> int:
+        if stored is None:
+            self._store.claim(partition.partition, first)
+            return self._store.offsets()[partition.partition]
+        if first <= stored <= head:
+            return stored
+        if stored < first:
+            logger.error("{} records of {} left the topic before they were stored", first - stored, partition)
+            self._metrics.skipped.inc(first - stored)
+        else:
+            logger.warning(
+                "{} ends at {}, before the stored offset {}: the topic is a new one", partition, head, stored
+            )
+        self._store.move(partition.partition, Span(stored, first))
+        return first
+
+    def _drop(self, partitions: Collection[TopicPartition]) -> None:
+        for partition in list(partitions):
+            del self._next[partition]
+            self._metrics.forget(partition.topic, partition.partition)

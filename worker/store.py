@@ -1,0 +1,194 @@
+"""PostgreSQL: a batch's rows and its offsets in one transaction, so an event counts exactly once in effect.
+
+The offsets are moved by compare-and-set before anything else: a worker that has lost its partitions without noticing
+fails there and stores nothing. ``event_id`` is the primary key: a repeat is left out and counted.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from loguru import logger
+from pydantic_core import to_json
+
+from worker.batch import Batch, EventRecord, Span
+from worker.errors import Fenced, StoreUnavailable
+from worker.metrics import Trouble
+
+_BLAMES_THE_ROW = ("22", "23", "54")  # SQLSTATE classes: data exception, constraint violation, program limit
+_TROUBLES = {
+    "08": Trouble.CONNECTION,
+    "40": Trouble.CONFLICT,
+    "53": Trouble.RESOURCES,
+    "57": Trouble.CONNECTION,
+}
+_OPTIONS = "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
+
+
+class Tally(NamedTuple):
+    """What became of a batch's events."""
+
+    stored: int
+    duplicate: int
+
+
+Park = Callable[[EventRecord, str], None]
+"""Called inside the transaction for an event PostgreSQL refuses; when it raises, nothing of the batch is stored."""
+
+
+class Store:
+    """One connection, made when it is needed. Not thread-safe; every method may block and raise StoreUnavailable."""
+
+    def __init__(self, database_url: str, group: str, topic: str) -> None:
+        self._database_url = database_url
+        self._names = {"group": group, "topic": topic}
+        self._open: psycopg.Connection | None = None
+
+    def offsets(self) -> dict[int, int]:
+        """The next offset to store, by partition; partitions nobody has stored from are absent."""
+        with self._transaction() as connection:
+            return dict(connection.execute(SQL["offsets"], self._names).fetchall())
+
+    def claim(self, partition: int, offset: int) -> None:
+        """Begin a partition at ``offset``, unless somebody has begun it."""
+        with self._transaction() as connection:
+            connection.execute(SQL["claim"], {**self._names, "partition": partition, "offset": offset})
+
+    def move(self, partition: int, span: Span) -> None:
+        """Move a partition's offset without storing anything. Raises Fenced when it is not where ``span`` begins."""
+        with self._transaction() as connection:
+            self._advance(connection, {partition: span})
+
+    def store(self, batch: Batch, park: Park) -> Tally:
+        """All of the batch with its offsets, or nothing. Raises Fenced, and what ``park`` raises."""
+        refused = 0
+
+        def refuse(record: EventRecord, why: str) -> None:
+            nonlocal refused
+            park(record, why)
+            refused += 1
+
+        with self._transaction() as connection:
+            self._advance(connection, batch.spans)
+            stored = _insert(connection, batch.events, refuse)
+        return Tally(stored, len(batch.events) - refused - stored)
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _advance(self, connection: psycopg.Connection, spans: Mapping[int, Span]) -> None:
+        moved = connection.execute(
+            SQL["advance"],
+            {
+                **self._names,
+                "partitions": list(spans),
+                "expected": [span.expected for span in spans.values()],
+                "next": [span.next_offset for span in spans.values()],
+            },
+        ).rowcount
+        if moved != len(spans):
+            raise Fenced(f"{len(spans) - moved} of {len(spans)} partitions have moved on without this worker")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[psycopg.Connection]:
+        try:
+            connection = self._open or self._connect()
+            with connection.transaction():
+                yield connection
+        except psycopg.Error as error:
+            self.close()
+            raise StoreUnavailable(_trouble(error), str(error).strip() or type(error).__name__) from error
+
+    def _connect(self) -> psycopg.Connection:
+        self._open = connection = psycopg.connect(
+            self._database_url,
+            autocommit=True,  # transactions are opened by name, above
+            connect_timeout=3,
+            application_name="worker",
+            options=_OPTIONS,
+            tcp_user_timeout=10_000,  # milliseconds; a server that vanished is noticed, not waited for
+        )
+        # Two workers that create the same table at once collide in the catalogue, so they queue.
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(hashtext('events schema'))")
+            connection.execute(_SCHEMA)
+        connection.execute(SQL["staging"])
+        logger.info("connected to PostgreSQL {}", connection.info.server_version)
+        return connection
+
+
+def _insert(connection: psycopg.Connection, events: Sequence[EventRecord], refuse: Park) -> int:
+    """Rows that were new. A batch PostgreSQL refuses is halved until the one bad row stands alone."""
+    if not events:
+        return 0
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            with cursor.copy(SQL["copy"]) as copy:
+                copy.write(b"".join(map(_row, events)))
+            return cursor.execute(SQL["insert"]).rowcount
+    except psycopg.Error as error:
+        if not (error.sqlstate or "").startswith(_BLAMES_THE_ROW):
+            raise
+        if len(events) == 1:
+            refuse(events[0], str(error).splitlines()[0])
+            return 0
+    middle = len(events) // 2
+    stored = _insert(connection, events[:middle], refuse)
+    connection.execute(SQL["clear"])
+    return stored + _insert(connection, events[middle:], refuse)
+
+
+def _row(stored: EventRecord) -> bytes:
+    """A line of COPY's text format: columns as in the query ``copy``."""
+    event, record = stored.event, stored.record
+    return b"%s\t%s\t%s\t%s\t%s\t%s\t%s\tevents\t%d\t%d\t%s\t%s\n" % (
+        str(event.event_id).encode(),
+        event.event_type.encode(),
+        _text(event.user_id),
+        _instant(event.occurred_at),
+        _instant(event.received_at),
+        _text(event.source),
+        _escape(to_json(event.properties, inf_nan_mode="constants")),
+        record.partition,
+        record.offset,
+        _instant(stored.appended_at),
+        _text(stored.request_id),
+    )
+
+
+def _text(value: str | None) -> bytes:
+    return rb"\N" if value is None else _escape(value.encode())
+
+
+def _instant(value: datetime | None) -> bytes:
+    return rb"\N" if value is None else value.isoformat().encode()
+
+
+def _escape(value: bytes) -> bytes:
+    """https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS"""
+    value = value.replace(b"\\", rb"\\")
+    if b"\n" in value or b"\t" in value or b"\r" in value:
+        return value.replace(b"\n", rb"\n").replace(b"\t", rb"\t").replace(b"\r", rb"\r")
+    return value
+
+
+def _trouble(error: psycopg.Error) -> Trouble:
+    if error.sqlstate is None:  # the client's own: the connection is gone, or was never there
+        return Trouble.CONNECTION
+    return _TROUBLES.get(error.sqlstate[:2], Trouble.OTHER)
+
+
+def _named(text: str) -> dict[str, Any]:
+    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], (part.strip().encode() for part in parts[1::2]), strict=True))
+
+
+_HERE = Path(__file__).parent
+_SCHEMA = _HERE.joinpath("schema.sql").read_bytes()
+SQL = _named(_HERE.joinpath("queries.sql").read_text())
