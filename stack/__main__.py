@@ -1,58 +1,83 @@
-"""The stack's commands: python -m stack up, down, status, demo, doctor."""
+"""The whole pipeline on this machine, without Docker: ZooKeeper, Kafka, PostgreSQL, Prometheus, the lag exporter,
+the gateway, the worker and the dashboards, as local processes on 127.0.0.1."""
 
+import signal
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import REMAINDER, ArgumentParser, Namespace
 from pathlib import Path
+from typing import Final
 
-from rich.console import Console
-
+from stack.commands import Commands
 from stack.errors import StackError
 from stack.home import Home
-from stack.lifecycle import down, remove_data, running, up
 from stack.ports import Ports
-from stack.programs import find
+from stack.screen import Screen
 
-console = Console()
-
-
-def _up(options: Namespace) -> int:
-    home = Home(options.home)
-    if running(home):
-        console.print("up already")
-        return 0
-    programs = find(lambda line: console.print(line))
-    state = up(home, Ports.free() if options.free_ports else Ports(), programs, lambda state: None)
-    for name, row in state.services.items():
-        if row.address:
-            console.print(f"{name:15} {row.address}", soft_wrap=True)
-    return 0
-
-
-def _down(options: Namespace) -> int:
-    home = Home(options.home)
-    console.print(f"stopped {down(home)} processes")
-    if options.volumes:
-        remove_data(home)
-    return 0
+INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 
 
 def main() -> int:
-    parser = ArgumentParser("python -m stack", description=__doc__)
-    verbs = parser.add_subparsers(required=True)
-    for verb in (_up, _down):
-        sub = verbs.add_parser(verb.__name__[1:])
-        sub.set_defaults(run=verb)
-        sub.add_argument("--home", type=lambda text: Path(text).resolve(), default=Home().root)
-        sub.add_argument("--free-ports", action="store_true")
-        sub.add_argument("--volumes", action="store_true")
-    options = parser.parse_args()
+    options, screen = _parser().parse_args(), Screen()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
-        return int(options.run(options))
+        return _run(Commands(Home(options.home.resolve()), screen), options)
     except StackError as error:
-        console.print(str(error), markup=False)
+        screen.complain(str(error))
         return 1
     except KeyboardInterrupt:
-        return 130
+        screen.complain("Interrupted. What this command started is stopped.")
+        return INTERRUPTED
+
+
+def _run(commands: Commands, options: Namespace) -> int:
+    match options.verb:
+        case "up":
+            return commands.up(_ports(options))
+        case "demo":
+            return commands.demo(_ports(options))
+        case "down":
+            return commands.down(volumes=options.volumes)
+        case "status":
+            return commands.status()
+        case "doctor":
+            return commands.doctor()
+        case _:
+            return commands.promtool(options.arguments)
+
+
+def _parser() -> ArgumentParser:
+    common = ArgumentParser(add_help=False)
+    common.add_argument(
+        "--home", type=Path, default=Home().root, metavar="DIR", help="where it keeps its files (default: %(default)s)"
+    )
+    start = ArgumentParser(add_help=False, parents=[common])
+    start.add_argument("--free-ports", action="store_true", help="listen on free ports instead of the known ones")
+    for option in ("--brokers", "--api", "--workers"):
+        start.add_argument(option, type=_count, default=1, metavar="N", help="how many (default: %(default)s)")
+
+    parser = ArgumentParser("python -m stack", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("up", parents=[start], help="start the stack; does nothing when it runs")
+    verbs.add_parser("demo", parents=[start], help="start the stack, send 10,000 events, leave it running")
+    stop = verbs.add_parser("down", parents=[common], help="stop the stack; keeps its data")
+    stop.add_argument("--volumes", action="store_true", help="remove what Kafka, PostgreSQL and Prometheus stored")
+    verbs.add_parser("status", parents=[common], help="show each service; exit code 1 unless all are ready")
+    verbs.add_parser("doctor", parents=[common], help="find what is wrong, and what to do about it")
+    check = verbs.add_parser("promtool", parents=[common], help="run Prometheus's checker with the arguments given")
+    check.add_argument("arguments", nargs=REMAINDER, help="for example: check config prometheus/prometheus.yml")
+    return parser
+
+
+def _ports(options: Namespace) -> Ports:
+    return Ports.plan(free=options.free_ports, brokers=options.brokers, apis=options.api, workers=options.workers)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 if __name__ == "__main__":

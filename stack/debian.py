@@ -1,20 +1,20 @@
 """Programs out of Debian's packages, unpacked into the cache: installing them would start their services."""
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree, which
 from tempfile import mkdtemp
 
 from stack.errors import DownloadFailed, ProgramMissing
+from stack.jars import Progress
 
 
-def program(name: str, cache: Path, progress: Callable[[str], None]) -> Path:
+def program(name: str, cache: Path, progress: Progress) -> Path:
     """The program of the package of the same name, downloaded once. Raises ProgramMissing and DownloadFailed."""
     unpacked = cache / f"{name}-debian"
     if not unpacked.exists():
         _require("apt-get", "dpkg-deb", wanted=name)
-        progress(f"Debian's package {name}")
+        progress(f"Debian's package of {name}", 0, 1)
         cache.mkdir(parents=True, exist_ok=True)
         work = Path(mkdtemp(prefix=f"{name}-", dir=cache))
         try:
@@ -54,6 +54,6 @@ def _download(name: str, work: Path) -> Path:
 
 
 def _run(*command: str, cwd: Path | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)  # noqa: S603: no shell, fixed words
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)  # noqa: S603  no shell, fixed words
     if done.returncode:
         raise DownloadFailed(f"`{' '.join(command)}` failed:\n{(done.stderr or done.stdout).strip()}")

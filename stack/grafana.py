@@ -10,7 +10,7 @@ from stack.service import Service, answers
 
 
 def dashboards(home: Home, ports: Ports, program: Path | None) -> list[Service]:
-    address = f"http://{HOST}:{ports.board}"
+    address = f"http://{HOST}:{ports.dashboards}"
     if program:
         return [_grafana(home, ports, program, address)]
     if not find_spec("stack.board"):
@@ -25,7 +25,7 @@ def dashboards(home: Home, ports: Ports, program: Path | None) -> list[Service]:
         "--host",
         HOST,
         "--port",
-        str(ports.board),
+        str(ports.dashboards),
     )
     return [
         Service(
@@ -33,7 +33,7 @@ def dashboards(home: Home, ports: Ports, program: Path | None) -> list[Service]:
             command,
             ready=lambda: answers(address),
             address=address,
-            ports=(ports.board,),
+            ports=(ports.dashboards,),
             needs=("prometheus",),
         )
     ]

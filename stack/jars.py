@@ -23,8 +23,8 @@ ROOTS: Final = (
 LOCK: Final = Path(__file__).with_name("kafka.jars")
 """One jar a line, ``group:artifact:version sha256``: what is downloaded is what was tested."""
 
-Progress = Callable[[int, int], None]
-"""Called with the number of jars that are here and the number wanted."""
+Progress = Callable[[str, int, int], None]
+"""Called with what is fetched, how many of it are here and how many there are."""
 
 
 class Jar(NamedTuple):
@@ -53,6 +53,7 @@ def fetch(folder: Path, progress: Progress) -> None:
     wanted = missing(folder)
     if not wanted:
         return
+    progress("Kafka's jars", 0, len(wanted))
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "partial"
     rmtree(partial, ignore_errors=True)  # whatever an interrupted download left
@@ -60,7 +61,7 @@ def fetch(folder: Path, progress: Progress) -> None:
     try:
         here = pool.map(lambda jar: _fetch(jar, folder, MavenContext(repo_cache=partial, timeout=60)), wanted)
         for count, _ in enumerate(here, start=1):
-            progress(count, len(wanted))
+            progress("Kafka's jars", count, len(wanted))
     finally:
         pool.shutdown(cancel_futures=True)
         rmtree(partial, ignore_errors=True)

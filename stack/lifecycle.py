@@ -1,5 +1,6 @@
 """Starting a stack that stays, and stopping it, whatever has happened to it in between."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Final
 import psutil
 
 from stack import postgres
-from stack.errors import ServiceFailed
+from stack.errors import ServiceFailed, StackError
 from stack.home import ROOT, Home
 from stack.ports import Ports
 from stack.process import MARK, tail
@@ -30,6 +31,9 @@ def up(home: Home, ports: Ports, programs: Programs, watch: Watch) -> State:
 
     Raises StackError when it cannot start. When interrupted, nothing stays behind.
     """
+    state = State.load(home)
+    if state and state.supervised(home):
+        raise StackError(f"Another command is starting the stack of {home.root}: wait for it, or stop it with `down`.")
     down(home)  # what a killed supervisor may have left
     State(ports, programs).save(home)
     with _undone_on_error(home):
@@ -89,7 +93,7 @@ def _ask(process: psutil.Process) -> None:
 def _supervise(home: Home) -> "subprocess.Popen[bytes]":
     home.logs.mkdir(parents=True, exist_ok=True)
     with home.log("supervisor").open("wb") as log:
-        return subprocess.Popen(  # noqa: S603: ourselves
+        return subprocess.Popen(  # noqa: S603  ourselves
             [sys.executable, "-m", "stack.supervisor", "--home", str(home.root)],
             cwd=ROOT,
             env={**environ, MARK: str(home.root)},
@@ -112,5 +116,6 @@ def _undone_on_error(home: Home) -> Iterator[None]:
     try:
         yield
     except BaseException:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience must not leave half of it behind
         down(home)
         raise

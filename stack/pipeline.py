@@ -1,22 +1,26 @@
 """The project's own processes: bootstrap, gateway, worker, and the exporter that watches their topics."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from contract.topics import TOPICS, WORKER_GROUP
 from stack.home import Home
 from stack.ports import HOST, Ports
 from stack.postgres import database_url
-from stack.service import Service, answers
+from stack.service import Service, answers, numbered
 
 
 def shared_environment(ports: Ports) -> dict[str, str]:
     """What each of our processes must know."""
+    return {"KAFKA_BOOTSTRAP_SERVERS": ports.brokers, "DATABASE_URL": database_url(ports)}
+
+
+def traffic_environment(ports: Ports) -> dict[str, str]:
+    """What the simulator must know besides."""
     return {
-        "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{ports.kafka}",
-        "DATABASE_URL": database_url(ports),
-        "PYTHONUNBUFFERED": "1",
+        "TRAFFIC_URL": f"http://{HOST}:{ports.api[0]}",
+        "TRAFFIC_DASHBOARD_URL": f"http://{HOST}:{ports.dashboards}",
+        "TRAFFIC_METRICS_PORT": str(ports.traffic_metrics),
     }
 
 
@@ -24,15 +28,16 @@ def bootstrap(ports: Ports) -> Service:
     return Service(
         "bootstrap",
         (sys.executable, "-m", "worker.bootstrap"),
-        needs=("kafka",),
+        needs=tuple(numbered("kafka", number) for number in range(1, len(ports.kafka) + 1)),
         environment=shared_environment(ports),
         one_shot=True,
+        start_seconds=90,
     )
 
 
-def api(home: Home, ports: Ports, number: int = 1, extra: Mapping[str, str] | None = None) -> Service:
-    name = _numbered("api", number)
-    port, metrics = ports.api, ports.api_metrics
+def api(home: Home, ports: Ports, number: int = 1) -> Service:
+    name = numbered("api", number)
+    port, metrics = ports.api[number - 1], ports.api_metrics[number - 1]
     return Service(
         name,
         (sys.executable, "-m", "api"),
@@ -47,18 +52,18 @@ def api(home: Home, ports: Ports, number: int = 1, extra: Mapping[str, str] | No
             "API_METRICS_HOST": HOST,
             "API_METRICS_PORT": str(metrics),
             "SPOOL_PATH": str(home.data / "spool" / f"{name}.db"),
-            **(extra or {}),
         },
     )
 
 
-def worker(home: Home, ports: Ports, metrics: int, number: int = 1, extra: Mapping[str, str] | None = None) -> Service:
-    name = _numbered("worker", number)
+def worker(home: Home, ports: Ports, number: int = 1) -> Service:
+    name, metrics = numbered("worker", number), ports.worker_metrics[number - 1]
+    address = f"http://{HOST}:{metrics}/metrics"
     return Service(
         name,
         (sys.executable, "-m", "worker"),
-        ready=lambda: answers(f"http://{HOST}:{metrics}/metrics"),
-        address=f"http://{HOST}:{metrics}/metrics",
+        ready=lambda: answers(address),
+        address=address,
         ports=(metrics,),
         needs=("bootstrap", "postgres"),
         environment={
@@ -66,8 +71,7 @@ def worker(home: Home, ports: Ports, metrics: int, number: int = 1, extra: Mappi
             "WORKER_METRICS_HOST": HOST,
             "WORKER_METRICS_PORT": str(metrics),
             # Two processes cannot rotate one file.
-            "EVENT_LOG_PATH": str(home.log(_numbered("consumer", number))),
-            **(extra or {}),
+            "EVENT_LOG_PATH": str(home.log(numbered("consumer", number))),
         },
     )
 
@@ -75,22 +79,19 @@ def worker(home: Home, ports: Ports, metrics: int, number: int = 1, extra: Mappi
 def kafka_exporter(ports: Ports, program: Path | None) -> Service:
     command = (str(program),) if program else (sys.executable, "-m", "stack.lag_exporter")
     topics = "|".join(topic.name.replace(".", r"\.") for topic in TOPICS)
+    address = f"http://{HOST}:{ports.kafka_exporter}/metrics"
     return Service(
         "kafka-exporter",
         (
             *command,
-            f"--kafka.server={HOST}:{ports.kafka}",
+            *(f"--kafka.server={HOST}:{port}" for port in ports.kafka),
             f"--topic.filter=^({topics})$",
             f"--group.filter=^{WORKER_GROUP}$",
             "--refresh.metadata=5s",
             f"--web.listen-address={HOST}:{ports.kafka_exporter}",
         ),
-        ready=lambda: answers(f"http://{HOST}:{ports.kafka_exporter}/metrics"),
-        address=f"http://{HOST}:{ports.kafka_exporter}/metrics",
+        ready=lambda: answers(address, having="kafka_consumergroup_lag"),
+        address=address,
         ports=(ports.kafka_exporter,),
         needs=("bootstrap",),
     )
-
-
-def _numbered(name: str, number: int) -> str:
-    return name if number == 1 else f"{name}-{number}"

@@ -1,14 +1,13 @@
 """A running service: its process, its log, its signals."""
 
-import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from grp import getgrgid
 from pathlib import Path
 from pwd import getpwnam
 from typing import Any, Final
 
+import psutil
 from mirakuru.base import Executor, SimpleExecutor
 from mirakuru.exceptions import ProcessExitedWithError, ProcessFinishedWithError, TimeoutExpired
 
@@ -25,11 +24,11 @@ class Process(Executor):
 
     def __init__(self, service: Service, log: Path, environment: Mapping[str, str]) -> None:
         self.service, self.log = service, log
+        self._attempts = service.attempts
         super().__init__(
             list(service.command),
             cwd=str(ROOT),
             timeout=service.start_seconds,
-            sleep=0.02,
             stop_signal=service.stop_signal,
             envvars={**environment, **service.environment},
             stdin=subprocess.DEVNULL,
@@ -53,18 +52,15 @@ class Process(Executor):
             if self.check_subprocess():
                 return True
         except ProcessExitedWithError as error:
-            raise self._failure(f"ended with exit code {error.exit_code}") from None
+            return self._again(f"ended with exit code {error.exit_code}")
         if self.ended and not self.service.one_shot:
-            raise self._failure("ended without an error")
+            raise self._failure("ended by itself")
         if not self.check_timeout():
-            self.kill()
             raise self._failure(f"was not ready within {self.service.start_seconds:.0f} s")
         return False
 
     def end(self) -> None:
         """Ask it to stop, wait, and kill it when it does not."""
-        if self.process is None:
-            return
         self.signal(signal.SIGCONT)  # a paused process cannot hear the next one
         self._timeout = self.service.stop_seconds
         try:
@@ -72,13 +68,18 @@ class Process(Executor):
         except (ProcessFinishedWithError, TimeoutExpired):
             self.kill()
 
+    def destroy(self) -> None:
+        """SIGKILL, for it and all its children."""
+        self.signal(signal.SIGKILL)
+        self.kill()
+
     def signal(self, number: signal.Signals) -> None:
-        """Send it to the process and all its children; nothing happens when they are gone."""
-        if self.process is not None:
+        """Send it to the process and all its children; nothing happens to those that are gone."""
+        for process in self._tree():
             try:
-                os.killpg(self.process.pid, number)
-            except ProcessLookupError:
-                return
+                process.send_signal(number)
+            except psutil.NoSuchProcess:
+                continue
 
     @property
     def pid(self) -> int | None:
@@ -86,7 +87,7 @@ class Process(Executor):
 
     @property
     def ended(self) -> bool:
-        return self.process is not None and self.process.poll() is not None
+        return self.process is None or self.process.poll() is not None
 
     def pre_start_check(self) -> bool:
         return False
@@ -94,12 +95,29 @@ class Process(Executor):
     def after_start_check(self) -> bool:
         return self.ended if self.service.one_shot else not self.ended and self.service.ready()
 
+    def _again(self, what: str) -> bool:
+        self._attempts -= 1
+        if self._attempts == 0:
+            raise self._failure(what)
+        self.begin()
+        return False
+
     def _failure(self, what: str) -> ServiceFailed:
         return ServiceFailed(f"{self.service.name} {what}. The end of {self.log}:\n{tail(self.log)}")
 
+    def _tree(self) -> list[psutil.Process]:
+        """The process first, so that it cannot make more children. PostgreSQL's are in process groups of their own."""
+        if self.pid is None:
+            return []
+        try:
+            top = psutil.Process(self.pid)
+            return [top, *top.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
     @property
     def _popen_kwargs(self) -> dict[str, Any]:
-        # Same effect as the preexec_fn, but safe and fast where the caller has threads.
+        # Same effect as mirakuru's preexec_fn, but safe when the caller has threads.
         kwargs = super()._popen_kwargs
         del kwargs["preexec_fn"]
         return {**kwargs, "start_new_session": True}
@@ -114,5 +132,4 @@ def tail(log: Path, lines: int = 15) -> str:
 
 
 def _account(name: str) -> dict[str, Any]:
-    group = getgrgid(getpwnam(name).pw_gid).gr_name
-    return {"user": name, "group": group, "extra_groups": []}
+    return {"user": name, "group": getpwnam(name).pw_gid, "extra_groups": []}

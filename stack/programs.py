@@ -1,15 +1,16 @@
 """The programs of others that the stack runs: found on the PATH, or brought into the cache."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
+from typing import Final
 
 from stack import debian, jars
 from stack.home import CACHE
+from stack.jars import Progress
 
-Progress = Callable[[str], None]
-"""Called with a line that tells what is being brought, each time it changes."""
+KAFKA_JARS: Final = "kafka-3.9.1"
+"""The folder of Kafka's jars in the cache."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Programs:
 
 def find(progress: Progress, cache: Path = CACHE) -> Programs:
     """Find every program, bringing what is missing. Raises DownloadFailed and ProgramMissing."""
-    kafka_jars = cache / "kafka-3.9.1"
-    jars.fetch(kafka_jars, lambda here, wanted: progress(f"Kafka's jars: {here} of {wanted}"))
+    kafka_jars = cache / KAFKA_JARS
+    jars.fetch(kafka_jars, progress)
     prometheus = _on_path("prometheus") or debian.program("prometheus", cache, progress)
     return Programs(
         kafka_jars,

@@ -34,16 +34,25 @@ class Service:
     one_shot: bool = False
     """Ready when it has ended with exit code 0."""
 
+    attempts: int = 1
+    """How often it may end while it starts, and be started again, before that is a failure."""
+
     stop_signal: signal.Signals = signal.SIGTERM
     start_seconds: float = 60
     stop_seconds: float = 20
 
 
-def answers(url: str) -> bool:
-    """Whether the address answers with a 2xx status."""
+def numbered(name: str, number: int) -> str:
+    """The name of a replica: the first has none of its own."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def answers(url: str, having: str = "") -> bool:
+    """Whether the address answers with a 2xx status, and with this text in it."""
     try:
         with requests.Session() as session:
             session.trust_env = False  # a proxy has no business on this machine's own addresses
-            return session.get(url, timeout=2).ok
+            answer = session.get(url, timeout=2)
+            return answer.ok and having in answer.text
     except requests.RequestException:
         return False

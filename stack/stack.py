@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from stack import pipeline, postgres, prometheus
-from stack.errors import PortTaken, ServiceFailed
+from stack.errors import ServiceFailed
 from stack.home import Home
-from stack.ports import HOST, Ports, free_ports, taken
+from stack.ports import HOST, Ports, free_ports, require_free
 from stack.process import MARK, Process
 from stack.programs import Programs, find
 from stack.topology import services
@@ -67,7 +67,7 @@ class Stack:
 
     @property
     def api_url(self) -> str:
-        return f"http://{HOST}:{self.ports.api}"
+        return f"http://{HOST}:{self.ports.api[0]}"
 
     @property
     def prometheus_url(self) -> str:
@@ -75,7 +75,7 @@ class Stack:
 
     @property
     def kafka_bootstrap(self) -> str:
-        return f"{HOST}:{self.ports.kafka}"
+        return self.ports.brokers
 
     @property
     def database_url(self) -> str:
@@ -88,7 +88,7 @@ class Stack:
     @property
     def env(self) -> dict[str, str]:
         """What a process of ours must find in its environment to use this stack."""
-        return pipeline.shared_environment(self.ports)
+        return pipeline.shared_environment(self.ports) | pipeline.traffic_environment(self.ports)
 
     # Services
 
@@ -101,7 +101,7 @@ class Stack:
             service = self.services[name]
             self.services[name] = replace(service, environment={**service.environment, **(environment or {})})
         wanted = [name for name in names or self.services if name not in self.processes]
-        self._require_free_ports(wanted)
+        require_free((name, port) for name in wanted for port in self.services[name].ports)
         prometheus.write_targets(self.home, self._targets())
         try:
             self._launch(wanted)
@@ -123,7 +123,7 @@ class Stack:
 
     def kill(self, name: str) -> None:
         """SIGKILL: it loses whatever it had not written."""
-        self.processes.pop(name).kill()
+        self.processes.pop(name).destroy()
         self._enter(name, Phase.STOPPED)
 
     def pause(self, name: str) -> None:
@@ -138,9 +138,9 @@ class Stack:
         return process is not None and not process.ended
 
     def add_worker(self, environment: Mapping[str, str] | None = None) -> str:
-        """Start one more worker, scraped like the first, and return its name."""
-        number = 1 + sum(name.startswith("worker") for name in self.services)
-        worker = pipeline.worker(self.home, self.ports, free_ports(1)[0], number)
+        """Start one more worker, scraped like the others, and return its name."""
+        self.ports = replace(self.ports, worker_metrics=(*self.ports.worker_metrics, *free_ports(1)))
+        worker = pipeline.worker(self.home, self.ports, len(self.ports.worker_metrics))
         self.services[worker.name] = worker
         self.start(worker.name, environment=environment)
         return worker.name
@@ -189,20 +189,10 @@ class Stack:
         self.phases[name] = phase
         self._report(name, phase)
 
-    def _require_free_ports(self, names: Iterable[str]) -> None:
-        for name in names:
-            for port in self.services[name].ports:
-                if taken(port):
-                    raise PortTaken(
-                        f"Port {port}, which {name} needs, is in use: stop that program, or use --free-ports"
-                    )
-
-    def _targets(self) -> dict[str, list[int]]:
-        """The metrics port of each job; a service's metrics port is its last."""
-        ports = {name: service.ports[-1] for name, service in self.services.items() if service.ports}
+    def _targets(self) -> prometheus.Targets:
         return {
-            "api": [port for name, port in ports.items() if name.startswith("api")],
-            "worker": [port for name, port in ports.items() if name.startswith("worker")],
+            "api": self.ports.api_metrics,
+            "worker": self.ports.worker_metrics,
             "traffic": [self.ports.traffic_metrics],
             "kafka-exporter": [self.ports.kafka_exporter],
             "prometheus": [self.ports.prometheus],

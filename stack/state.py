@@ -1,11 +1,10 @@
 """What is written down about a running stack, so that other commands find it."""
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Final
 
 import psutil
+from pydantic import TypeAdapter
 
 from stack.home import Home
 from stack.ports import Ports
@@ -40,24 +39,16 @@ class State:
         """Replace the file in one step: a reader never sees half of it."""
         home.root.mkdir(parents=True, exist_ok=True)
         partial = home.state.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self), indent=1, default=str))
+        partial.write_bytes(_STATE.dump_json(self, indent=1))
         partial.replace(home.state)
 
     @classmethod
-    def load(cls, home: Home) -> Self | None:
+    def load(cls, home: Home) -> "State | None":
         """The state of the home's stack, or None when none was started there."""
         try:
-            read: dict[str, Any] = json.loads(home.state.read_text())
+            return _STATE.validate_json(home.state.read_bytes())
         except FileNotFoundError:
             return None
-        return cls(
-            **{
-                **read,
-                "ports": Ports(**read["ports"]),
-                "programs": Programs(**{name: path and Path(path) for name, path in read["programs"].items()}),
-                "services": {name: Row(**row) for name, row in read["services"].items()},
-            }
-        )
 
     def supervised(self, home: Home) -> bool:
         """Whether the supervisor that wrote this is alive."""
@@ -74,3 +65,6 @@ def _mark(process: psutil.Process) -> str | None:
         return process.environ().get(MARK)
     except (psutil.Error, OSError):  # gone, or somebody else's
         return None
+
+
+_STATE: Final = TypeAdapter(State)

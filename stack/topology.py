@@ -1,4 +1,4 @@
-"""Which services make up a stack, in the order of compose."""
+"""Which services make up a stack, in the order in which they start."""
 
 from stack import grafana, kafka, pipeline, postgres, prometheus
 from stack.home import ROOT, Home
@@ -8,22 +8,22 @@ from stack.service import Service
 
 
 def services(home: Home, ports: Ports, programs: Programs) -> list[Service]:
-    """Every service of the stack; none is started."""
+    """Every service of the stack, with as many replicas as there are ports; none is started."""
     parts = [
         kafka.zookeeper(home, ports, programs.jars),
-        kafka.kafka(home, ports, programs.jars),
+        *(kafka.kafka(home, ports, programs.jars, number) for number, _ in enumerate(ports.kafka, start=1)),
         postgres.initialise(home),
         postgres.postgres(home, ports),
         prometheus.prometheus(home, ports, programs.prometheus),
         pipeline.bootstrap(ports),
         pipeline.kafka_exporter(ports, programs.kafka_exporter),
-        pipeline.api(home, ports),
-        pipeline.worker(home, ports, ports.worker_metrics),
+        *(pipeline.api(home, ports, number) for number, _ in enumerate(ports.api, start=1)),
+        *(pipeline.worker(home, ports, number) for number, _ in enumerate(ports.worker_metrics, start=1)),
         *grafana.dashboards(home, ports, programs.grafana),
     ]
     return [part for part in parts if _exists(part.name)]
 
 
 def _exists(name: str) -> bool:
-    """TEMPORARY: until both have a __main__."""
-    return name not in ("api", "worker") or (ROOT / name / "__main__.py").exists()
+    """TEMPORARY: until the worker has a __main__."""
+    return not name.startswith("worker") or (ROOT / "worker" / "__main__.py").exists()

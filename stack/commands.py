@@ -1,0 +1,104 @@
+"""The verbs of ``python -m stack``. Each returns an exit code, and raises StackError for what the user must know."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from stack import doctor, pipeline
+from stack.errors import NotRunning
+from stack.home import ROOT, Home
+from stack.lifecycle import down, remove_data, running, up
+from stack.ports import Ports, require_free
+from stack.programs import find
+from stack.screen import Screen
+from stack.state import State
+from stack.topology import services
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The verbs, for the stack of one home."""
+
+    home: Home
+    screen: Screen
+
+    def up(self, ports: Ports) -> int:
+        """Start the stack, or do nothing when it runs."""
+        state = running(self.home)
+        if state:
+            self.screen.say("The stack is up already.")
+        else:
+            state = self._start(ports)
+        self.screen.addresses(self.home, state.ports)
+        return 0
+
+    def down(self, *, volumes: bool) -> int:
+        """Stop the stack, whatever state it is in."""
+        count = down(self.home)
+        self.screen.say(f"Stopped {count} processes." if count else "Nothing was running.")
+        if volumes:
+            remove_data(self.home)
+            self.screen.say("Removed the stored data.")
+        return 0
+
+    def status(self) -> int:
+        """Print how each service answers; exit code 1 unless all do."""
+        state = State.load(self.home)
+        if not state:
+            raise NotRunning("The stack is not running: start it with `make demo` or `python -m stack up`.")
+        ready = {
+            service.name: service.name in state.services and (service.one_shot or service.ready())
+            for service in services(self.home, state.ports, state.programs)
+        }
+        self.screen.services(state, ready)
+        return 0 if all(ready.values()) else 1
+
+    def demo(self, ports: Ports) -> int:
+        """Start the stack, send the simulator's traffic through it, and leave it running."""
+        state, ours = running(self.home), False
+        if not state:
+            state, ours = self._start(ports), True
+        try:
+            code = _simulate(state)
+        except BaseException:
+            if ours:
+                self.screen.say("Stopping the stack.")
+                down(self.home)
+            raise
+        self.screen.addresses(self.home, state.ports)
+        self.screen.say("The stack stays up: `make down` stops it, `make demo` sends the next 10,000 events.")
+        return code
+
+    def doctor(self) -> int:
+        """Check everything the stack depends on, and name the first thing that is wrong."""
+        return doctor.examine(self.home, self.screen)
+
+    def promtool(self, arguments: list[str]) -> int:
+        """Run Prometheus's own checker."""
+        with self.screen.fetching() as progress:
+            program = find(progress).promtool
+        return subprocess.run([program, *arguments], cwd=ROOT).returncode  # noqa: S603  the user's own words
+
+    def _start(self, ports: Ports) -> State:
+        require_free(ports.named())
+        with self.screen.fetching() as progress:
+            programs = find(progress)
+        with self.screen.starting() as starting:
+            return up(self.home, ports, programs, starting.watch)
+
+
+def _simulate(state: State) -> int:
+    """Run the simulator in the foreground, and see that it ends with us."""
+    environment = {
+        **os.environ,
+        **pipeline.shared_environment(state.ports),
+        **pipeline.traffic_environment(state.ports),
+    }
+    simulator = subprocess.Popen([sys.executable, "traffic/simulate.py"], cwd=ROOT, env=environment)
+    try:
+        return simulator.wait()
+    except BaseException:
+        simulator.terminate()
+        simulator.wait()
+        raise
