@@ -1,7 +1,7 @@
 """Which services make up a stack, in the order in which they start."""
 
 from stack import grafana, kafka, pipeline, postgres, prometheus
-from stack.home import ROOT, Home
+from stack.home import Home
 from stack.ports import Ports
 from stack.programs import Programs
 from stack.service import Service
@@ -9,7 +9,7 @@ from stack.service import Service
 
 def services(home: Home, ports: Ports, programs: Programs) -> list[Service]:
     """Every service of the stack, with as many replicas as there are ports; none is started."""
-    parts = [
+    return [
         kafka.zookeeper(home, ports, programs.jars),
         *(kafka.kafka(home, ports, programs.jars, number) for number, _ in enumerate(ports.kafka, start=1)),
         postgres.initialise(home),
@@ -21,9 +21,3 @@ def services(home: Home, ports: Ports, programs: Programs) -> list[Service]:
         *(pipeline.worker(home, ports, number) for number, _ in enumerate(ports.worker_metrics, start=1)),
         *grafana.dashboards(home, ports, programs.grafana),
     ]
-    return [part for part in parts if _exists(part.name)]
-
-
-def _exists(name: str) -> bool:
-    """TEMPORARY: until the worker has a __main__."""
-    return not name.startswith("worker") or (ROOT / "worker" / "__main__.py").exists()

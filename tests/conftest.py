@@ -1,0 +1,37 @@
+"""What tests of every level can ask for; nothing starts before a test does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+
+import pytest
+
+from stack.ports import Ports
+from stack.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """The real topology on free ports, started once: ZooKeeper, Kafka, PostgreSQL, Prometheus, exporter, api, worker.
+
+    A service that does not start fails the tests with the end of its log. After a failed run the logs stay.
+    """
+    home = _enterable_folder()
+    stack = Stack(home, Ports.plan(free=True))
+    try:
+        with stack:
+            yield stack
+    finally:
+        stack.remove_data()
+        if request.session.testsfailed:
+            request.config.get_terminal_writer().line(f"\nThe services' logs are in {stack.home.logs}")
+        else:
+            rmtree(home)
+
+
+def _enterable_folder() -> Path:
+    """Pytest's own folders are closed to the account that runs PostgreSQL for root."""
+    folder = Path(mkdtemp(prefix="event-pipeline-"))
+    folder.chmod(0o755)
+    return folder
