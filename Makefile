@@ -1,0 +1,26 @@
+# Every target sets up what it needs; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo down test
+
+PYTHON ?= python3
+RUN := .venv/bin/
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+
+setup: .venv/.demo ## Install what the pipeline needs into .venv
+
+demo: .venv/.demo ## Start the pipeline without Docker, send 10,000 events, print the ledger; it stays up
+	@$(RUN)python -m stack demo
+
+down: .venv/.demo ## Stop what `make demo` has started
+	@$(RUN)python -m stack down
+
+test: .venv/.dev ## Run every test that needs no Docker
+	$(RUN)ruff check . && $(RUN)ruff format --check . && $(RUN)mypy
+	$(RUN)python -m stack promtool check config prometheus/prometheus.yml
+	$(RUN)python -m stack promtool test rules prometheus/tests/*.yml
+	$(RUN)pytest -m "not long" tests/unit tests/integration tests/faults
+
+.venv/.%: requirements/%.txt
+	@$(PYTHON) -m stack.venv $< && touch $@
