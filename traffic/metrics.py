@@ -8,7 +8,7 @@ from contract.signals import REQUEST_BUCKETS
 
 
 class Answer(StrEnum):
-    """What became of a request, as its client saw it."""
+    """What became of an event in the end, as its client saw it."""
 
     PUBLISHED = "published"
     SPOOLED = "spooled"
@@ -22,7 +22,10 @@ class TrafficMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.requests = Counter("simulator_requests_total", "Requests by answer.", ("answer",), registry=registry)
+        self.requests = Counter("simulator_requests_total", "Events by final answer.", ("answer",), registry=registry)
+        self.retries = Counter(
+            "simulator_retries_total", "Requests sent again after 429, 503 or no clear answer.", registry=registry
+        )
         self.duration = Histogram(
             "simulator_request_duration_seconds", "From the intended send time to the answer.",
             registry=registry, buckets=REQUEST_BUCKETS,
