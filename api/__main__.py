@@ -30,6 +30,7 @@ def main() -> int:
         http="httptools",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks who the client is
         log_config=None,
         backlog=2048,
         timeout_graceful_shutdown=settings.shutdown_seconds,

@@ -35,7 +35,7 @@ from contract.exposition import build_registry, serve
 _LOOP_PROBE_SECONDS = 0.1
 
 
-def create_app(settings: ApiSettings) -> FastAPI:
+def create_app(settings: ApiSettings) -> "Lanes":
     """Builds everything and starts nothing: clients, files and ports are opened by the lifespan."""
     registry = build_registry("api")
     metrics = ApiMetrics(registry)
@@ -70,18 +70,17 @@ def create_app(settings: ApiSettings) -> FastAPI:
     _add_metrics(app, registry)
     _add_problems(app, ids)
     _instrument(app, metrics)
-    app.add_middleware(Lanes, lanes={single.path: single, batch.path: batch})  # the last added is the outermost
-    return app
+    return Lanes(app, {single.path: single, batch.path: batch})
 
 
 class Lanes:
-    """Takes the hot paths before FastAPI's own routing, whose cost a small request would feel."""
+    """Takes the hot paths before FastAPI, whose layers cost a small request more than its own work."""
 
-    def __init__(self, app: ASGIApp, lanes: Mapping[str, ASGIApp]) -> None:
-        self._app, self._lanes = app, lanes
+    def __init__(self, app: FastAPI, lanes: Mapping[str, ASGIApp]) -> None:
+        self.app, self._lanes = app, lanes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        lane = self._lanes.get(scope["path"], self._app) if scope["type"] == "http" else self._app
+        lane = self._lanes.get(scope["path"], self.app) if scope["type"] == "http" else self.app
         await lane(scope, receive, send)
 
 
