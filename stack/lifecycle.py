@@ -67,7 +67,7 @@ def down(home: Home) -> int:
 
 def remove_data(home: Home) -> None:
     """Forget everything a stopped stack has stored."""
-    rmtree(postgres.place(home).data, ignore_errors=True)
+    postgres.remove(home)
     rmtree(home.data, ignore_errors=True)
 
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 from importlib.metadata import distribution, version
 from pathlib import Path
 from pwd import getpwnam
-from shutil import chown, copytree, rmtree
+from shutil import chown, copytree, ignore_patterns, rmtree
 from typing import Final
 
 import psycopg
@@ -48,9 +48,10 @@ class Cluster:
 
 
 def place(home: Home) -> Cluster:
-    """Where this stack's cluster lies; nothing is created."""
+    """Where this stack's cluster lies. Makes the folder above, whose permissions decide."""
+    home.data.mkdir(parents=True, exist_ok=True)
     programs = _site() / _LIBRARIES[1] / "bin"
-    data = home.data / "postgres"
+    data = _data(home)
     if os.geteuid() != 0:
         return Cluster(programs, data, None)
     if not _enters(USER, programs):
@@ -100,6 +101,11 @@ def _accepts(ports: Ports) -> bool:
     return True
 
 
+def _data(home: Home) -> Path:
+    """Where the home has its cluster, or a link to it."""
+    return home.data / "postgres"
+
+
 def _enters(user: str, path: Path) -> bool:
     """Whether the user can go through every existing folder above the path."""
     account = getpwnam(user)
@@ -110,6 +116,11 @@ def _enters(user: str, path: Path) -> bool:
             if not status.st_mode & bit:
                 return False
     return True
+
+
+def remove(home: Home) -> None:
+    """Forget everything that is stored; PostgreSQL must be stopped."""
+    rmtree(place(home).data, ignore_errors=True)
 
 
 def _site() -> Path:
@@ -123,21 +134,31 @@ def _copied() -> Path:
 
 def _copy_programs() -> None:
     """Copy the wheel's programs; the copy gets its name only when it is complete."""
-    partial = _copied().with_suffix(f".{os.getpid()}")
+    partial = _copied().with_name(f"partial-{os.getpid()}")
     for part in _LIBRARIES:
-        copytree(_site() / part, partial / part, symlinks=True)
-    partial.rename(_copied())
+        copytree(_site() / part, partial / part, symlinks=True, ignore=ignore_patterns("include", "*.a"))
+    for path in (partial, *partial.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))
+    try:
+        partial.rename(_copied())
+    except OSError:  # another stack was faster
+        rmtree(partial)
 
 
-def _initialise(cluster: Cluster) -> None:
-    """Make the cluster, the role and the database; the data folder gets its name only when all is done."""
+def _initialise(home: Home) -> None:
+    """Make the cluster, the role and the database; the home gets its data folder only when all is done."""
+    cluster, known = place(home), _data(home)
+    if known.exists():
+        return
     if _copied() in cluster.programs.parents and not _copied().exists():
         _copy_programs()
-    if cluster.data.exists():
-        return
     new = cluster.data.with_suffix(".new")
-    rmtree(new, ignore_errors=True)  # left by an interrupted start
-    new.mkdir(parents=True, mode=0o700)
+    for remains in (new, cluster.data):  # of an interrupted start, of a checkout that was here before
+        rmtree(remains, ignore_errors=True)
+    new.parent.mkdir(parents=True, exist_ok=True)
+    new.mkdir(mode=0o700)
     if cluster.user:
         chown(new, cluster.user, getpwnam(cluster.user).pw_gid)
     initdb = [str(cluster.programs / "initdb"), "--username=events", "--auth=trust"]
@@ -145,6 +166,10 @@ def _initialise(cluster: Cluster) -> None:
     (new / "pg_hba.conf").write_text(f"host all all {HOST}/32 scram-sha-256\n")
     _run(cluster, [cluster.postgres, "--single", "-D", str(new), "postgres"], _SQL)
     new.rename(cluster.data)
+    if cluster.data != known:
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.unlink(missing_ok=True)
+        known.symlink_to(cluster.data)
 
 
 def _run(cluster: Cluster, command: list[str], text: str = "") -> None:
@@ -156,4 +181,5 @@ def _run(cluster: Cluster, command: list[str], text: str = "") -> None:
 if __name__ == "__main__":
     parser = ArgumentParser(description="Make the stack's PostgreSQL cluster where there is none yet.")
     parser.add_argument("--home", type=Path, required=True)
-    _initialise(place(Home(parser.parse_args().home)))
+    os.umask(0o022)
+    _initialise(Home(parser.parse_args().home))

@@ -147,7 +147,7 @@ class Stack:
 
     def remove_data(self) -> None:
         """Forget everything the stopped services have stored."""
-        rmtree(postgres.place(self.home).data, ignore_errors=True)
+        postgres.remove(self.home)
         rmtree(self.home.data, ignore_errors=True)
 
     # How

@@ -79,8 +79,11 @@ def _install_venv_package() -> bool:
         return False
     _say("Installing Debian's package python3-venv")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    steps = (["update"], ["install", "-y", "--no-install-recommends", "python3-venv"])
-    return all(subprocess.run(["apt-get", "-qq", *step], env=environment).returncode == 0 for step in steps)  # noqa: S603, S607
+    for step in (["update"], ["install", "-y", "--no-install-recommends", "python3-venv"]):
+        done = subprocess.run(["apt-get", "-qq", *step], env=environment, capture_output=True, text=True)  # noqa: S603, S607
+        if done.returncode:
+            raise SetupFailed(f"apt-get {' '.join(step)} failed:\n{done.stderr.strip()}")
+    return True
 
 
 def _say(text: str, stream: TextIO = sys.stdout, end: str = "\n") -> None:
