@@ -16,6 +16,7 @@ def main() -> int:
     try:
         settings = ApiSettings()
         log_to_stderr("api", settings.log_level)
+        app = create_app(settings)
     except ValueError as error:
         sys.stderr.write(
             f"The gateway's settings are wrong; mend the environment and start again.\n{_explain(error)}\n"
@@ -23,7 +24,7 @@ def main() -> int:
         return 2
     logger.info("settings: {}", settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",

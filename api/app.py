@@ -27,7 +27,8 @@ from api.limits import RateLimit
 from api.lookup import EventPlace, Lookup, Recent
 from api.metrics import ApiMetrics
 from api.openapi import document
-from api.publisher import KafkaPythonPublisher
+from api.publisher import Flight, Publisher
+from api.publisher.kafka_python import KafkaPythonPublisher
 from api.settings import ApiSettings
 from api.spool import Spool
 from contract.exposition import build_registry, serve
@@ -39,7 +40,8 @@ def create_app(settings: ApiSettings) -> "Lanes":
     """Builds everything and starts nothing: clients, files and ports are opened by the lifespan."""
     registry = build_registry("api")
     metrics = ApiMetrics(registry)
-    publisher = KafkaPythonPublisher(settings.kafka, settings.max_inflight_events, settings.max_inflight_bytes, metrics)
+    flight = Flight(settings.max_inflight_events, settings.max_inflight_bytes, metrics)
+    publisher = _publisher(settings, flight)
     spool = Spool(settings.spool.path, settings.spool.max_bytes, metrics)
     intake = Intake(publisher, spool, settings.publish_deadline_seconds, metrics)
     recent, ids = Recent(), RequestIds()
@@ -71,6 +73,16 @@ def create_app(settings: ApiSettings) -> "Lanes":
     _add_problems(app, ids)
     _instrument(app, metrics)
     return Lanes(app, {single.path: single, batch.path: batch})
+
+
+def _publisher(settings: ApiSettings, flight: Flight) -> Publisher:
+    if settings.publisher == "librdkafka":
+        try:
+            from api.publisher.librdkafka import LibrdkafkaPublisher
+        except ImportError as error:
+            raise ValueError("API_PUBLISHER=librdkafka needs the package confluent-kafka, an extra.") from error
+        return LibrdkafkaPublisher(settings.kafka, flight)
+    return KafkaPythonPublisher(settings.kafka, flight)
 
 
 class Lanes:

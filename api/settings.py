@@ -1,7 +1,7 @@
 """Everything that can be set from the environment; a wrong value stops the process at start."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -34,6 +34,9 @@ class ApiSettings(BaseSettings):
     max_batch_events: int = Field(1000, ge=1, description="Most events in a batch; more is 413.")
     body_timeout_seconds: float = Field(10, gt=0, description="Longest wait for the whole body; longer is 408.")
 
+    publisher: Literal["kafka-python", "librdkafka"] = Field(
+        "kafka-python", description="The Kafka client; librdkafka needs the extra of that name."
+    )
     max_inflight_events: int = Field(20_000, ge=1, description="Most events waiting for acks; more is 503.")
     max_inflight_bytes: int = Field(64 * 2**20, ge=1024, description="Most bytes waiting for acks; more is 503.")
     publish_deadline_seconds: float = Field(2, gt=0, description="Longest wait for an ack before the spool takes over.")

@@ -1,0 +1,6 @@
+"""Records to Kafka: what the gateway needs of a client, and the two clients that give it."""
+
+from api.publisher.flight import DeliveryFailed, Flight, Settled
+from api.publisher.protocol import Publisher
+
+__all__ = ["DeliveryFailed", "Flight", "Publisher", "Settled"]

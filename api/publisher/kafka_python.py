@@ -1,0 +1,106 @@
+"""A Publisher on kafka-python: pure Python, no bound of its own."""
+
+import asyncio
+from contextlib import suppress
+from functools import lru_cache
+from threading import Event, Thread
+from time import perf_counter
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka import errors as kafka_errors
+from kafka.partitioner.default import murmur2
+from loguru import logger
+
+from api.metrics import ProducerError
+from api.publisher.flight import DeliveryFailed, Flight, Settled
+from api.record import Published, Record
+from contract.kafka import KafkaSettings
+from contract.topics import EVENTS, MAX_RECORD_BYTES
+
+_hash = lru_cache(maxsize=65_536)(murmur2)  # pure Python costs 5 µs a key, and users come back
+
+
+class KafkaPythonPublisher:
+    """A Publisher with one producer, whose sender thread lands the acks."""
+
+    def __init__(self, kafka: KafkaSettings, flight: Flight) -> None:
+        self._kafka, self._flight = kafka, flight
+        self._partitions = 0
+        self._stopping = Event()
+
+    @property
+    def ready(self) -> bool:
+        return self._partitions > 0
+
+    async def start(self) -> None:
+        self._flight.open()
+        self._producer = KafkaProducer(
+            bootstrap_servers=self._kafka.servers,
+            client_id="gateway",
+            api_version=(3, 9),  # known, so the constructor need not find a broker first
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,  # a partition has one batch in flight, so batches form by themselves under load
+            batch_size=131_072,
+            max_request_size=MAX_RECORD_BYTES,
+            # The gateway stops waiting long before; this bounds how long an outage keeps records in memory.
+            request_timeout_ms=5_000,
+            delivery_timeout_ms=10_000,
+            max_block_ms=100,  # only a topic that vanished can make send() block, and then no longer than this
+            reconnect_backoff_max_ms=1_000,
+        )
+        Thread(target=self._learn_layout, name="kafka-layout", daemon=True).start()
+
+    def send(self, record: Record, settled: Settled) -> None:
+        self._flight.check(record)
+        sent_at = perf_counter()
+        partition = (_hash(record.key) & 0x7FFFFFFF) % self._partitions
+        try:
+            sent = self._producer.send(
+                EVENTS.name, record.value, key=record.key, headers=record.headers, partition=partition
+            )
+        except kafka_errors.KafkaError as error:
+            raise self._flight.refused(_kind(error), str(error)) from error
+        self._flight.begin(record)
+        sent.add_callback(self._acked, settled, record, sent_at)
+        sent.add_errback(self._failed, settled, record, sent_at)
+
+    async def stop(self, seconds: float) -> None:
+        self._stopping.set()
+        with suppress(kafka_errors.KafkaError):
+            await asyncio.to_thread(self._producer.flush, seconds)
+        with suppress(kafka_errors.KafkaError):
+            await asyncio.to_thread(self._producer.close, 1)
+        self._flight.settle()
+
+    def _acked(self, settled: Settled, record: Record, sent_at: float, metadata: Any) -> None:
+        self._flight.land(settled, record, sent_at, Published(metadata.partition, metadata.offset))
+
+    def _failed(self, settled: Settled, record: Record, sent_at: float, error: Exception) -> None:
+        failure = DeliveryFailed(_kind(error), str(error) or type(error).__name__)
+        self._flight.land(settled, record, sent_at, failure)
+
+    def _learn_layout(self) -> None:
+        """Ask for the topic's partitions until Kafka answers, then now and then again, should some be added."""
+        while not self._stopping.is_set():
+            try:
+                self._partitions = len(self._producer.partitions_for(EVENTS.name))
+            except kafka_errors.KafkaError as error:
+                logger.debug("the layout of topic {} is not known yet: {}", EVENTS.name, error)
+            self._stopping.wait(30 if self._partitions else 0.2)
+
+
+def _kind(error: Exception) -> ProducerError:
+    return next((kind for types, kind in _KINDS if isinstance(error, types)), ProducerError.OTHER)
+
+
+_KINDS: tuple[tuple[tuple[type[Exception], ...], ProducerError], ...] = (
+    ((kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError), ProducerError.TOO_LARGE),
+    ((kafka_errors.KafkaTimeoutError, kafka_errors.RequestTimedOutError), ProducerError.TIMEOUT),
+    ((kafka_errors.NotEnoughReplicasError, kafka_errors.NotEnoughReplicasAfterAppendError),
+     ProducerError.NOT_ENOUGH_REPLICAS),
+    ((kafka_errors.UnknownTopicOrPartitionError,), ProducerError.NO_TOPIC),
+    ((kafka_errors.AuthorizationError,), ProducerError.AUTHORIZATION),
+    ((kafka_errors.KafkaConnectionError, kafka_errors.NodeNotReadyError), ProducerError.CONNECTION),
+)  # fmt: skip

@@ -1,0 +1,123 @@
+"""A Publisher on librdkafka, through confluent-kafka: an extra, for those who need its speed."""
+
+import asyncio
+from functools import partial
+from threading import Event, Thread
+from time import perf_counter
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from loguru import logger
+
+from api.errors import Overloaded
+from api.metrics import ProducerError
+from api.publisher.flight import DeliveryFailed, Flight, Settled
+from api.record import Published, Record
+from contract.kafka import KafkaSettings
+from contract.topics import EVENTS, MAX_RECORD_BYTES
+
+
+class LibrdkafkaPublisher:
+    """A Publisher whose own thread polls librdkafka for acks and lands them."""
+
+    def __init__(self, kafka: KafkaSettings, flight: Flight) -> None:
+        self._kafka, self._flight = kafka, flight
+        self._ready = False
+        self._stopping = Event()
+
+    @property
+    def ready(self) -> bool:
+        return self._ready
+
+    async def start(self) -> None:
+        self._flight.open()
+        self._producer = Producer(
+            {
+                "bootstrap.servers": self._kafka.bootstrap_servers,
+                "client.id": "gateway",
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 0.5,  # under load batches fill anyway; a lone record hardly waits
+                "batch.size": 1_000_000,
+                "message.max.bytes": MAX_RECORD_BYTES,
+                "partitioner": "murmur2_random",  # the same key to the same partition, whichever client is chosen
+                "request.timeout.ms": 5_000,
+                "message.timeout.ms": 10_000,
+                "queue.buffering.max.messages": 1_000_000,  # the bound is the flight's
+                "allow.auto.create.topics": False,
+                "reconnect.backoff.max.ms": 1_000,
+                "log_level": 0,
+            }
+        )
+        self._threads = [
+            Thread(target=self._poll, name="kafka-acks", daemon=True),
+            Thread(target=self._learn_layout, name="kafka-layout", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, record: Record, settled: Settled) -> None:
+        self._flight.check(record)
+        landed = partial(self._landed, settled, record, perf_counter())
+        try:
+            self._producer.produce(
+                EVENTS.name,
+                record.value,
+                record.key,
+                headers=record.headers,  # type: ignore[arg-type]  # a list it only reads
+                on_delivery=landed,
+            )
+        except BufferError as error:
+            raise Overloaded("Too many events are waiting for Kafka.", retry_after=1) from error
+        except KafkaException as error:
+            raise self._flight.refused(_kind(error.args[0]), str(error)) from error
+        self._flight.begin(record)
+
+    async def stop(self, seconds: float) -> None:
+        await asyncio.to_thread(self._producer.flush, seconds)
+        self._stopping.set()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        self._producer.purge()
+        self._flight.settle()
+
+    def _landed(self, settled: Settled, record: Record, sent_at: float, error: KafkaError | None, message: Any) -> None:
+        result = (
+            Published(message.partition(), message.offset())
+            if error is None
+            else DeliveryFailed(_kind(error), error.str())
+        )
+        self._flight.land(settled, record, sent_at, result)
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            self._producer.poll(0.1)
+
+    def _learn_layout(self) -> None:
+        while not self._ready and not self._stopping.is_set():
+            try:
+                layout = self._producer.list_topics(EVENTS.name, timeout=1).topics[EVENTS.name]
+                self._ready = layout.error is None and len(layout.partitions) > 0
+            except KafkaException as error:
+                logger.debug("the layout of topic {} is not known yet: {}", EVENTS.name, error)
+            self._stopping.wait(0 if self._ready else 0.2)
+
+
+def _kind(error: KafkaError) -> ProducerError:
+    return _KINDS.get(error.code(), ProducerError.OTHER)
+
+
+_KINDS = {
+    KafkaError.MSG_SIZE_TOO_LARGE: ProducerError.TOO_LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE: ProducerError.TOO_LARGE,
+    KafkaError._MSG_TIMED_OUT: ProducerError.TIMEOUT,
+    KafkaError._TIMED_OUT: ProducerError.TIMEOUT,
+    KafkaError.REQUEST_TIMED_OUT: ProducerError.TIMEOUT,
+    KafkaError.NOT_ENOUGH_REPLICAS: ProducerError.NOT_ENOUGH_REPLICAS,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND: ProducerError.NOT_ENOUGH_REPLICAS,
+    KafkaError.UNKNOWN_TOPIC_OR_PART: ProducerError.NO_TOPIC,
+    KafkaError._UNKNOWN_TOPIC: ProducerError.NO_TOPIC,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: ProducerError.AUTHORIZATION,
+    KafkaError._TRANSPORT: ProducerError.CONNECTION,
+    KafkaError._ALL_BROKERS_DOWN: ProducerError.CONNECTION,
+}

@@ -1,0 +1,27 @@
+"""What the gateway needs of a Kafka client."""
+
+from typing import Protocol
+
+from api.publisher.flight import Settled
+from api.record import Record
+
+
+class Publisher(Protocol):
+    """All methods belong to the event loop, and none of them blocks. Delivery is idempotent, with ``acks=all``."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the topic's layout is known, so that ``send`` can do without waiting."""
+        ...
+
+    async def start(self) -> None:
+        """Returns at once, whether Kafka is there or not."""
+        ...
+
+    def send(self, record: Record, settled: Settled) -> None:
+        """Hand a record over. Raises Overloaded at the bound in flight, DeliveryFailed when refused at once."""
+        ...
+
+    async def stop(self, seconds: float) -> None:
+        """Wait so long for acks, then give up; what is still open then is never settled."""
+        ...
