@@ -63,7 +63,9 @@ def _consumer(settings: WorkerSettings) -> KafkaConsumer:
         partition_assignment_strategy=(CooperativeStickyAssignor,),
         max_poll_records=settings.batch_records,
         max_partition_fetch_bytes=4 * 2**20,
-        fetch_max_wait_ms=200,
+        # A batch is a transaction and an fsync, so the broker gathers a little before it answers.
+        fetch_min_bytes=65_536,
+        fetch_max_wait_ms=25,
         session_timeout_ms=int(settings.session_timeout_seconds * 1000),
         heartbeat_interval_ms=int(settings.session_timeout_seconds * 300),
         reconnect_backoff_max_ms=1_000,
