@@ -19,5 +19,5 @@ def services(home: Home, ports: Ports, programs: Programs) -> list[Service]:
         pipeline.kafka_exporter(ports, programs.kafka_exporter),
         *(pipeline.api(home, ports, number) for number, _ in enumerate(ports.api, start=1)),
         *(pipeline.worker(home, ports, number) for number, _ in enumerate(ports.worker_metrics, start=1)),
-        *grafana.dashboards(home, ports, programs.grafana),
+        grafana.dashboards(home, ports, programs.grafana),
     ]
