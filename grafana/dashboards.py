@@ -19,7 +19,10 @@ DASHBOARDS: Final[dict[str, Callable[[], Dashboard]]] = {"overview": overview, "
 
 def render(build: Callable[[], Dashboard]) -> str:
     """One dashboard as Grafana reads it; the same bytes every time."""
-    return JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(build().build()) + "\n"
+    dashboard = build().build()
+    for number, panel in enumerate(dashboard.panels or (), start=1):  # links to a panel name its id
+        panel.id_val = number
+    return JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(dashboard) + "\n"
 
 
 def differing(folder: Path = FOLDER) -> list[Path]:

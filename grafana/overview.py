@@ -110,7 +110,7 @@ def _http(board: grafana.Dashboard) -> None:
         (counts_panel("Rejected by reason", [
             Query(rate_by("reason", "pipeline_events_rejected_total"), "{{reason}}")], Story(
             "Events refused, a second. validation, malformed, too_large and the like are the client's.",
-            "It has no threshold. overload, spool_full, unavailable, unconfirmed, internal are ours: see the producer."),
+            "It has no threshold. overload, spool_full, unavailable, unconfirmed and internal are ours: see below."),
             "cps"), 12),
     ):  # fmt: skip
         board.with_panel(panel.span(width).height(8))
