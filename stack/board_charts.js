@@ -69,9 +69,9 @@ function timeLayout(panel, view) {
   const axis = { gridcolor: theme("--grid"), zeroline: false, tickfont: { size: 11, color: theme("--muted") }, fixedrange: true, automargin: true };
   const marks = (view.annotations || []).filter((mark) => mark.time >= view.start && mark.time <= view.end);
   return {
-    margin: { l: 46, r: 10, t: 6, b: 22 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", showlegend: false,
+    margin: { l: 50, r: 14, t: 8, b: 26 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", showlegend: false,
     font: { color: theme("--text"), family: "Inter, Segoe UI, Roboto, Noto Sans, sans-serif" }, dragmode: "zoom", bargap: 0.15, barmode: "stack",
-    xaxis: { ...axis, type: "date", range: [view.start, view.end], fixedrange: false, tickformat: "%H:%M:%S", nticks: 6 },
+    xaxis: { ...axis, ticks: "outside", ticklen: 5, tickcolor: "transparent", type: "date", range: [view.start, view.end], fixedrange: false, tickformat: "%H:%M:%S", nticks: 6 },
     yaxis: { ...axis }, hovermode: "x unified",
     hoverlabel: { bgcolor: theme("--raised"), bordercolor: theme("--edge"), font: { color: theme("--text"), size: 12 } },
     shapes: marks.map((mark) => ({
@@ -124,7 +124,7 @@ function legend(panel, series, looks, redraw) {
     const entry = element("li", off.has(one.name) ? "off" : "");
     const swatch = element("i");
     swatch.style.background = looks[index].colour;
-    entry.append(swatch, one.name, element("b", "", formatted(lastOf(one), defaults(panel).unit)));
+    entry.append(swatch, one.name, element("b", "", calculated(panel, one)));
     entry.onclick = () => {
       off.has(one.name) ? off.delete(one.name) : off.add(one.name);
       hiddenSeries.set(panel.id, off);
@@ -133,6 +133,13 @@ function legend(panel, series, looks, redraw) {
     list.append(entry);
   });
   return list;
+}
+
+// What Grafana writes beside a name in the legend.
+function calculated(panel, series) {
+  const values = series.values.filter((value) => value !== null);
+  const known = { max: () => Math.max(...values), lastNotNull: () => values.at(-1) };
+  return (panel.options.legend.calcs || []).map((name) => `${name} ${formatted(known[name](), defaults(panel).unit)}`).join(" ");
 }
 
 function zoomable(plot) {

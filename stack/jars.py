@@ -59,7 +59,7 @@ def fetch(folder: Path, progress: Progress) -> None:
     rmtree(partial, ignore_errors=True)  # whatever an interrupted download left
     pool = ThreadPoolExecutor(8)
     try:
-        here = pool.map(lambda jar: _fetch(jar, folder, MavenContext(repo_cache=partial, timeout=60)), wanted)
+        here = pool.map(lambda jar: bring(jar, folder, MavenContext(repo_cache=partial, timeout=60)), wanted)
         for count, _ in enumerate(here, start=1):
             progress("Kafka's jars", count, len(wanted))
     finally:
@@ -67,7 +67,8 @@ def fetch(folder: Path, progress: Progress) -> None:
         rmtree(partial, ignore_errors=True)
 
 
-def _fetch(jar: Jar, folder: Path, maven: MavenContext) -> None:
+def bring(jar: Jar, folder: Path, maven: MavenContext) -> None:
+    """Bring one jar into the folder, under its name only when it is whole. Raises DownloadFailed."""
     try:
         path = _artifact(maven, jar.coordinate).resolve()
     except (requests.RequestException, RuntimeError) as error:
