@@ -1,0 +1,115 @@
+"""The stack under test, what a test can do to it, and how it is made whole again."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import requests
+
+from stack.ports import HOST, Ports, free_ports
+from stack.stack import Stack
+from tests.faults.ledger import Ledger
+from tests.faults.proxy import Proxy
+from tests.waiting import until
+
+NEEDED = ("zookeeper", "kafka", "initdb", "postgres", "bootstrap", "api", "worker")
+"""No exporter, Prometheus or dashboards: they have no part in what is promised here."""
+
+
+class Rig:
+    """A stack, with a proxy before Kafka and one before PostgreSQL for those processes that are sent through them."""
+
+    def __init__(self, stack: Stack, kafka: Proxy, postgres: Proxy) -> None:
+        self.stack, self.kafka, self.postgres = stack, kafka, postgres
+        self._services = dict(stack.services)
+        self.api_environment: Mapping[str, str] = {"KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{kafka.port}"}
+        """Sends the gateway's records through the proxy."""
+        url = stack.database_url.replace(f":{stack.ports.postgres}/", f":{postgres.port}/")
+        self.worker_environment: Mapping[str, str] = {"DATABASE_URL": url}
+        """Sends the worker's rows through the proxy."""
+
+    def ledger(self) -> Ledger:
+        return Ledger(self.stack)
+
+    def heal(self) -> None:
+        """Everything as it was at the start: all services run, none is paused, with the settings they began with."""
+        self.kafka.heal()
+        self.postgres.heal()
+        for name in list(self.stack.processes):
+            self.stack.resume(name)
+        for name in list(self.stack.services):
+            if self.stack.services[name] != self._services.get(name):
+                self.stack.stop(name)
+        self.stack.services = dict(self._services)
+        for name in NEEDED:
+            if not self.stack.services[name].one_shot and not self.stack.running(name):
+                self.stack.stop(name)
+                self.stack.start(name)
+        until(lambda: self.ready["checks"]["kafka"] == "takes records", within=60)
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        answer: dict[str, Any] = requests.get(self.stack.api_url + "/readyz", timeout=5).json()
+        return answer
+
+    def kafka_answers(self) -> bool:
+        """Whether the gateway's records go to Kafka and not to the spool."""
+        return bool(self.ready["checks"]["kafka"] == "takes records")
+
+    def memory(self, name: str) -> int:
+        """Resident bytes of a service."""
+        pid = self.stack.processes[name].pid
+        assert pid is not None
+        return int(psutil.Process(pid).memory_info().rss)
+
+    def metric(self, name: str, service: str = "api", **labels: str) -> float:
+        """A metric's value now, summed over the series with these labels."""
+        port = {"api": self.stack.ports.api_metrics, "worker": self.stack.ports.worker_metrics}[service][0]
+        return scrape(f"http://{HOST}:{port}/metrics", name, **labels)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.stack.database_url, autocommit=True, connect_timeout=5) as connection:
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+
+def scrape(url: str, name: str, **labels: str) -> float:
+    wanted = [f'{label}="{value}"' for label, value in labels.items()]
+    lines = requests.get(url, timeout=5).text.splitlines()
+    values = [
+        float(line.rsplit(" ", 1)[1])
+        for line in lines
+        if line.split("{")[0].split(" ")[0] == name and all(label in line for label in wanted)
+    ]
+    return sum(values)
+
+
+@contextmanager
+def running_rig(home: Path) -> Iterator[Rig]:
+    """Start a stack whose broker has a second listener, which it advertises under the proxy's port."""
+    stack = Stack(home, Ports.plan(free=True))
+    behind, before, database = free_ports(3)
+    _add_listener(stack, behind, before)
+    with ExitStack() as closing:
+        kafka = closing.enter_context(Proxy(before, behind))
+        postgres = closing.enter_context(Proxy(database, stack.ports.postgres))
+        closing.callback(stack.remove_data)
+        closing.callback(stack.stop)
+        stack.start(*NEEDED)
+        yield Rig(stack, kafka, postgres)
+
+
+def _add_listener(stack: Stack, behind: int, before: int) -> None:
+    service, port = stack.services["kafka"], stack.ports.kafka[0]
+    more = (
+        f"listeners=PLAINTEXT://{HOST}:{port},PROXIED://{HOST}:{behind}\n"
+        f"advertised.listeners=PLAINTEXT://{HOST}:{port},PROXIED://{HOST}:{before}\n"
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT\n"
+        "inter.broker.listener.name=PLAINTEXT\n"
+    )
+    files = {path: text + more for path, text in service.files.items()}
+    stack.services["kafka"] = replace(service, files=files)
