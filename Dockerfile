@@ -8,7 +8,6 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN groupadd --gid 10001 pipeline \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin pipeline
-COPY docker/first-free /usr/local/bin/
 WORKDIR /app
 
 FROM base AS api
@@ -16,20 +15,20 @@ COPY requirements/api.txt requirements/
 RUN pip install --require-hashes --requirement requirements/api.txt
 COPY contract contract/
 COPY api api/
+COPY docker/own-spool /usr/local/bin/
 # A named volume takes its owner from the folder it is first mounted on.
 RUN install --directory --owner=pipeline --group=pipeline /var/lib/spool
 ENV SPOOL_PATH=/var/lib/spool/events.db
 USER pipeline
-CMD ["first-free", "SPOOL_PATH", "python", "-m", "api"]
+CMD ["own-spool", "python", "-m", "api"]
 
 FROM base AS worker
 COPY requirements/worker.txt requirements/
 RUN pip install --require-hashes --requirement requirements/worker.txt
 COPY contract contract/
 COPY worker worker/
-ENV EVENT_LOG_PATH=/var/log/pipeline/consumer.log
 USER pipeline
-CMD ["first-free", "EVENT_LOG_PATH", "python", "-m", "worker"]
+CMD ["python", "-m", "worker"]
 
 FROM base AS traffic
 COPY requirements/traffic.txt requirements/
