@@ -42,6 +42,17 @@ GROUPS = {
     "where": ("url", "api_key", "database_url", "dashboard_url", "metrics_host", "metrics_port"),
     "the verdict": ("verify", "drain_timeout", "stall_timeout"),
 }
+METAVARS = {
+    "invalid": "SHARE",
+    "duplicates": "SHARE",
+    "seconds": "SECONDS",
+    "timeout": "SECONDS",
+    "url": "URL",
+    "key": "KEY",
+    "host": "HOST",
+    "port": "PORT",
+}
+"""By the last word of a flag; everything else is a number."""
 
 
 class Arguments(NamedTuple):
@@ -70,18 +81,18 @@ def _parser() -> ArgumentParser:
         group = parser.add_argument_group(title)
         for name in names:
             field = TrafficSettings.model_fields[name]
-            group.add_argument(_flag(name), dest=name, help=_help(field), **_shape(field))
+            group.add_argument(_flag(name), dest=name, help=_help(field), **_shape(name, field))
     group.add_argument("--json", action="store_true", help="Print the ledger as JSON on stdout, all else on stderr.")
     return parser
 
 
-def _shape(field: FieldInfo) -> dict[str, Any]:
+def _shape(name: str, field: FieldInfo) -> dict[str, Any]:
     """How argparse shows the flag; values are checked by the settings."""
     if field.annotation is bool:
         return {"action": BooleanOptionalAction}
     if isinstance(field.annotation, EnumType):
         return {"choices": [str(member) for member in field.annotation]}
-    return {"metavar": "VALUE"}
+    return {"metavar": METAVARS.get(name.rpartition("_")[2], "N")}
 
 
 def _help(field: FieldInfo) -> str:

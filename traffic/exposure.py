@@ -33,7 +33,7 @@ class _Readings(Collector):
 
 
 class Exposure:
-    """Serves the metrics as long as the context lasts; a port that is taken costs the metrics, not the run."""
+    """Serves the metrics as long as the context lasts, unless ``port`` is 0; a taken port costs them, not the run."""
 
     def __init__(self, host: str, port: int, console: Console) -> None:
         self._host, self._port, self._console = host, port, console
@@ -45,6 +45,11 @@ class Exposure:
 
     def __enter__(self) -> Self:
         self._begun = monotonic()
+        if self._port:
+            self._serve()
+        return self
+
+    def _serve(self) -> None:
         try:
             self._stop = serve(self._registry, self._host, self._port)
         except OSError as error:
@@ -52,7 +57,6 @@ class Exposure:
                 f"[yellow]No metrics of this run: {self._host}:{self._port} cannot be used ({error.strerror})."
                 " Another simulator? --metrics-port chooses another port."
             )
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._stop:

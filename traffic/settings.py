@@ -20,7 +20,7 @@ class TrafficSettings(BaseSettings):
     invalid: Share = Field(0, description="Bad events on top, as a share of the good ones: 0.05 adds 5 %.")
     duplicates: Share = Field(0, description="Events sent a second time on top, as a share of the good ones.")
     scenario: Scenario = Field(Scenario.SHOP, description="What the events tell of.")
-    seed: int | None = Field(None, description="Repeats a run: same payloads, users, order. None draws one.")
+    seed: int | None = Field(None, description="Repeats a run: same payloads, users, order. Without it one is drawn.")
 
     rate: float = Field(500, gt=0, description="Events per second, everything counted, as a mean over the run.")
     profile: Profile = Field(Profile.STEADY, description="How the rate changes over the run.")
@@ -38,7 +38,7 @@ class TrafficSettings(BaseSettings):
     )
     dashboard_url: HttpUrl = Field(HttpUrl("http://127.0.0.1:3000"), description="Grafana or the board, for the link.")
     metrics_host: str = Field("127.0.0.1", description="Address of the metrics server.")
-    metrics_port: int = Field(9103, ge=0, le=65535, description="Port of the metrics server.")
+    metrics_port: int = Field(9103, ge=0, le=65535, description="Port of the metrics server; 0 serves none.")
 
     verify: bool = Field(True, description="Count the events in PostgreSQL after the run.")
     drain_timeout: float = Field(300, ge=0, description="Seconds to wait for accepted events to reach the table.")

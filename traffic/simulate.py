@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from secrets import randbelow, token_hex
-from time import time
+from time import monotonic, time
 
 if not __package__:  # run as a script: Python has put the script's own folder first, but the packages are beside it
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -29,20 +29,24 @@ from traffic.tables import tables
 
 
 class Interruption:
-    """The first Ctrl-C or SIGTERM is noted, so that the books can be closed; the second one ends the process."""
+    """The first Ctrl-C or SIGTERM is noted, so that the books can be closed; a later one ends the process.
+
+    A program that runs this one may add its SIGTERM to the terminal's Ctrl-C: within a second they are one.
+    """
 
     def __init__(self) -> None:
-        self._noted = False
+        self._noted_at: float | None = None
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._note)
 
     def _note(self, *_: object) -> None:
-        if self._noted:
+        if self._noted_at is None:
+            self._noted_at = monotonic()
+        elif monotonic() - self._noted_at > 1:
             raise KeyboardInterrupt
-        self._noted = True
 
     def __call__(self) -> bool:
-        return self._noted
+        return self._noted_at is not None
 
 
 class Simulation:
