@@ -5,11 +5,11 @@ import sys
 
 import uvicorn
 from loguru import logger
-from pydantic import ValidationError
 
 from api.app import create_app
 from api.settings import ApiSettings
 from contract.logs import log_to_stderr
+from contract.settings import explain
 
 
 def main() -> int:
@@ -18,9 +18,7 @@ def main() -> int:
         log_to_stderr("api", settings.log_level)
         app = create_app(settings)
     except ValueError as error:
-        sys.stderr.write(
-            f"The gateway's settings are wrong; mend the environment and start again.\n{_explain(error)}\n"
-        )
+        sys.stderr.write(f"The gateway's settings are wrong; mend the environment and start again.\n{explain(error)}\n")
         return 2
     logger.info("settings: {}", settings)
     config = uvicorn.Config(
@@ -41,12 +39,6 @@ def main() -> int:
     server = uvicorn.Server(config)
     server.run()
     return 0 if server.started else 1
-
-
-def _explain(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return f"  {error}"
-    return "\n".join(f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract.kafka import KafkaSettings
+from contract.logs import Level
 
 
 class SpoolSettings(BaseSettings):
@@ -27,7 +28,7 @@ class ApiSettings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port the gateway listens on.")
     metrics_host: str = Field("127.0.0.1", description="Address of the metrics server.")
     metrics_port: int = Field(9101, ge=0, le=65535, description="Port of the metrics server.")
-    log_level: str = Field("INFO", description="Lowest level of the process's own log.")
+    log_level: Level = Field("INFO", description="Lowest level of the process's own log.")
 
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest body of one event; larger is 413.")
     max_batch_bytes: int = Field(8 * 2**20, ge=1024, description="Largest body of a batch; larger is 413.")
@@ -50,7 +51,13 @@ class ApiSettings(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr("postgresql://events:events@127.0.0.1:5432/events"),
         validation_alias="DATABASE_URL",
+        min_length=1,
         description="PostgreSQL, asked only by GET /events/{event_id}.",
     )
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     spool: SpoolSettings = Field(default_factory=SpoolSettings)
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _split(cls, keys: object) -> object:
+        return [key.strip() for key in keys.split(",") if key.strip()] if isinstance(keys, str) else keys

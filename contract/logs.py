@@ -5,19 +5,20 @@ Coloured text on a terminal, one JSON object a line elsewhere. consumer.log is a
 
 import logging
 import sys
-from typing import Any
+from typing import Any, Literal
 
 from loguru import logger
 from pydantic_core import to_json
 
+Level = Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"]
 APART = "apart"
 """Records bound with this are for another handler: worker.event_log's lines are no business of stderr's."""
 
 _QUIET = ("kafka",)  # it tells of every connection it tries; what matters of that shows in metrics and transitions
 
 
-def log_to_stderr(service: str, level: str) -> None:
-    """Send loguru's and the standard library's records to stderr. Raises ValueError for an unknown level."""
+def log_to_stderr(service: str, level: Level) -> None:
+    """Send loguru's and the standard library's records to stderr."""
     logger.remove()
     logger.configure(extra={"service": service})
     if sys.stderr.isatty():

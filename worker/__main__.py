@@ -11,9 +11,9 @@ from types import FrameType
 
 from kafka.errors import KafkaError
 from loguru import logger
-from pydantic import ValidationError
 
 from contract.logs import log_to_stderr
+from contract.settings import explain
 from worker.app import build_worker
 from worker.errors import TooManyDeadLetters
 from worker.settings import WorkerSettings
@@ -24,7 +24,7 @@ def main() -> int:
         settings = WorkerSettings()
         log_to_stderr("worker", settings.log_level)
     except ValueError as error:
-        sys.stderr.write(f"The settings are wrong; mend the environment and start again.\n{_explain(error)}\n")
+        sys.stderr.write(f"The settings are wrong; mend the environment and start again.\n{explain(error)}\n")
         return 2
     logger.info("settings: {}", settings)
     stop = _stop_on_signals()
@@ -53,12 +53,6 @@ def _stop_on_signals() -> Event:
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
     return stop
-
-
-def _explain(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return f"  {error}"
-    return "\n".join(f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
 
 
 if __name__ == "__main__":

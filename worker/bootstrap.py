@@ -16,6 +16,7 @@ from loguru import logger
 
 from contract.kafka import KafkaSettings
 from contract.logs import log_to_stderr
+from contract.settings import explain
 from contract.topics import EVENTS, TOPICS, WORKER_GROUP, Topic
 
 
@@ -66,8 +67,13 @@ def bootstrap(settings: KafkaSettings, wait_seconds: float) -> Iterator[str]:
 def main() -> int:
     parser = ArgumentParser("python -m worker.bootstrap", description=__doc__)
     parser.add_argument("--wait", type=float, default=60, metavar="SECONDS", help="for Kafka (default: %(default)s)")
-    settings, wait = KafkaSettings(), parser.parse_args().wait
+    wait = parser.parse_args().wait
     log_to_stderr("bootstrap", "INFO")
+    try:
+        settings = KafkaSettings()
+    except ValueError as error:
+        logger.error("The settings are wrong; mend the environment and start again.\n{}", explain(error))
+        return 2
     try:
         for line in bootstrap(settings, wait):
             logger.info(line)

@@ -1,11 +1,15 @@
 """Everything that can be set from the environment; a wrong value stops the process at start."""
 
+from os import devnull
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr
+from loguru import logger
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.kafka import KafkaSettings
+from contract.logs import Level
 from contract.topics import WORKER_GROUP
 
 
@@ -19,6 +23,13 @@ class EventLogSettings(BaseSettings):
     retention: int = Field(10, ge=1, description="Rotated files that are kept.")
     compression: str = Field("gz", description="How rotated files are packed.")
 
+    @field_validator("rotation", "compression")
+    @classmethod
+    def _in_words_loguru_knows(cls, value: str, field: ValidationInfo) -> str:
+        asked: Any = {field.field_name: value}
+        logger.remove(logger.add(devnull, delay=True, **asked))
+        return value
+
 
 class WorkerSettings(BaseSettings):
     """The worker's settings. Environment names start with WORKER_, for example WORKER_BATCH_RECORDS."""
@@ -29,7 +40,7 @@ class WorkerSettings(BaseSettings):
     instance_id: str | None = Field(None, description="Static membership: a name of its own for each worker.")
     metrics_host: str = Field("127.0.0.1", description="Address of the metrics server.")
     metrics_port: int = Field(9102, ge=0, le=65535, description="Port of the metrics server.")
-    log_level: str = Field("INFO", description="Lowest level of the process's own log.")
+    log_level: Level = Field("INFO", description="Lowest level of the process's own log.")
 
     batch_records: int = Field(2000, ge=1, description="Most records of a batch, which is one transaction.")
     session_timeout_seconds: float = Field(10, gt=1, description="Silence after which the group drops a worker.")
@@ -44,6 +55,7 @@ class WorkerSettings(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr("postgresql://events:events@127.0.0.1:5432/events"),
         validation_alias="DATABASE_URL",
+        min_length=1,
         description="PostgreSQL.",
     )
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
