@@ -9,20 +9,25 @@ from stack.errors import DownloadFailed, ProgramMissing
 from stack.jars import Progress
 
 
+def unpacked(name: str, cache: Path) -> Path:
+    """Where the package is, or will be; a folder that exists is complete."""
+    return cache / f"{name}-debian"
+
+
 def program(name: str, cache: Path, progress: Progress) -> Path:
     """The program of the package of the same name, downloaded once. Raises ProgramMissing and DownloadFailed."""
-    unpacked = cache / f"{name}-debian"
-    if not unpacked.exists():
+    folder = unpacked(name, cache)
+    if not folder.exists():
         _require("apt-get", "dpkg-deb", wanted=name)
         progress(f"Debian's package of {name}", 0, 1)
         cache.mkdir(parents=True, exist_ok=True)
         work = Path(mkdtemp(prefix=f"{name}-", dir=cache))
         try:
             _run("dpkg-deb", "-x", str(_download(name, work)), str(work / "root"))
-            (work / "root").rename(unpacked)
+            (work / "root").rename(folder)
         finally:
             rmtree(work, ignore_errors=True)
-    return unpacked / "usr" / "bin" / name
+    return folder / "usr" / "bin" / name
 
 
 def _require(*tools: str, wanted: str) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from stack import jars, topology
+from stack import debian, jars, topology
 from stack.errors import PortTaken
 from stack.home import CACHE, Home
 from stack.ports import Ports, require_free
 from stack.process import tail
-from stack.programs import KAFKA_JARS
+from stack.programs import KAFKA_JARS, on_path
 from stack.screen import Screen
 from stack.state import State
 
@@ -38,7 +38,7 @@ def examine(home: Home, screen: Screen) -> int:
         screen.finding(finding.subject, finding.found, finding.good)
         broken = broken or (None if finding.good else finding)
     if broken:
-        screen.complain(f"\nThe first broken link is {broken.subject}: {broken.remedy}")
+        screen.complain(f"\nThe first broken link is the {broken.subject}: {broken.remedy}")
         return 1
     screen.say("\nEverything is in order.")
     return 0
@@ -48,11 +48,12 @@ def findings(home: Home) -> Iterator[Finding]:
     """What this machine offers, then what runs."""
     yield _python()
     yield _disk(home)
-    yield _downloads()
+    yield _kafka()
+    yield _prometheus()
     state = State.load(home)
     if not state:
         yield from _ports()
-        yield Finding("stack", "not running, ready to start")
+        yield Finding("stack", "not running; `make demo` starts it")
     elif not state.supervised(home):
         yield Finding("supervisor", "has ended", "`make down` stops what is left, `make demo` starts anew.")
     else:
@@ -72,11 +73,19 @@ def _disk(home: Home) -> Finding:
     return Finding("disk", found, "" if free > DISK_BYTES else "make room: the stack wants 2 GiB.")
 
 
-def _downloads() -> Finding:
+def _kafka() -> Finding:
     missing = len(jars.missing(CACHE / KAFKA_JARS))
-    if missing:
-        return Finding("downloads", f"{missing} jars are still to come; the first start fetches them")
-    return Finding("downloads", f"Kafka's jars are in {CACHE}")
+    return Finding("Kafka's jars", f"{missing} to be fetched at the first start" if missing else f"all in {CACHE}")
+
+
+def _prometheus() -> Finding:
+    if program := on_path("prometheus"):
+        return Finding("Prometheus", f"installed, {program}")
+    if (package := debian.unpacked("prometheus", CACHE)).exists():
+        return Finding("Prometheus", f"Debian's package, in {package}")
+    if shutil.which("apt-get") and shutil.which("dpkg-deb"):
+        return Finding("Prometheus", "to be fetched at the first start, with apt-get")
+    return Finding("Prometheus", "not installed, and there is no apt-get to fetch it with", "install Prometheus.")
 
 
 def _ports() -> Iterator[Finding]:

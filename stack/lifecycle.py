@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import environ
 from shutil import rmtree
 from time import sleep
@@ -53,14 +53,17 @@ def running(home: Home) -> State | None:
     return state if state and state.started and state.supervised(home) else None
 
 
-def down(home: Home) -> int:
-    """Stop every process of the home's stack, and return how many there were."""
+def down(home: Home, patience_seconds: float = 10) -> int:
+    """Stop every process of the home's stack, and return how many there were.
+
+    What has no supervisor to stop it is killed after this time.
+    """
     state, found = State.load(home), processes(home)
     for process in found:
         if state and process.pid == state.supervisor:
             _ask(process)
             psutil.wait_procs([process], timeout=STOP_SECONDS)
-    _sweep(home)
+    _sweep(home, patience_seconds)
     home.state.unlink(missing_ok=True)
     return len(found)
 
@@ -71,23 +74,22 @@ def remove_data(home: Home) -> None:
     rmtree(home.data, ignore_errors=True)
 
 
-def _sweep(home: Home) -> None:
+def _sweep(home: Home, patience_seconds: float) -> None:
     """Stop what has no supervisor: politely, then for good."""
     left = processes(home)
     for process in left:
         _ask(process)
-    psutil.wait_procs(left, timeout=10)
+    psutil.wait_procs(left, timeout=patience_seconds)
     for process in processes(home):
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     psutil.wait_procs(left, timeout=10)
 
 
 def _ask(process: psutil.Process) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.resume()
         process.terminate()
-    except psutil.NoSuchProcess:
-        return
 
 
 def _supervise(home: Home) -> "subprocess.Popen[bytes]":

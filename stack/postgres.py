@@ -47,18 +47,23 @@ class Cluster:
         return str(self.programs / "postgres")
 
 
-def place(home: Home) -> Cluster:
+def runner() -> str | None:
+    """The account that must run PostgreSQL instead of the caller."""
+    return USER if os.geteuid() == 0 else None
+
+
+def place(home: Home, user: str | None) -> Cluster:
     """Where this stack's cluster lies. Makes the folder above, whose permissions decide."""
     home.data.mkdir(parents=True, exist_ok=True)
     programs = _site() / _LIBRARIES[1] / "bin"
     data = _data(home)
-    if os.geteuid() != 0:
+    if user is None:
         return Cluster(programs, data, None)
-    if not _enters(USER, programs):
+    if not enters(user, programs):
         programs = _copied() / _LIBRARIES[1] / "bin"
-    if not _enters(USER, data):
+    if not enters(user, data):
         data = OUTSIDE / "data" / sha256(str(data).encode()).hexdigest()[:12]
-    return Cluster(programs, data, USER)
+    return Cluster(programs, data, user)
 
 
 def database_url(ports: Ports) -> str:
@@ -71,7 +76,7 @@ def initialise(home: Home) -> Service:
 
 
 def postgres(home: Home, ports: Ports) -> Service:
-    cluster = place(home)
+    cluster = place(home, runner())
     options = {
         "listen_addresses": HOST,
         "port": ports.postgres,
@@ -106,7 +111,7 @@ def _data(home: Home) -> Path:
     return home.data / "postgres"
 
 
-def _enters(user: str, path: Path) -> bool:
+def enters(user: str, path: Path) -> bool:
     """Whether the user can go through every existing folder above the path."""
     account = getpwnam(user)
     for folder in path.parents:
@@ -120,7 +125,7 @@ def _enters(user: str, path: Path) -> bool:
 
 def remove(home: Home) -> None:
     """Forget everything that is stored; PostgreSQL must be stopped."""
-    rmtree(place(home).data, ignore_errors=True)
+    rmtree(place(home, runner()).data, ignore_errors=True)
 
 
 def _site() -> Path:
@@ -149,7 +154,7 @@ def _copy_programs() -> None:
 
 def _initialise(home: Home) -> None:
     """Make the cluster, the role and the database; the home gets its data folder only when all is done."""
-    cluster, known = place(home), _data(home)
+    cluster, known = place(home, runner()), _data(home)
     if known.exists():
         return
     if _copied() in cluster.programs.parents and not _copied().exists():

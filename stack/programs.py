@@ -28,16 +28,17 @@ def find(progress: Progress, cache: Path = CACHE) -> Programs:
     """Find every program, bringing what is missing. Raises DownloadFailed and ProgramMissing."""
     kafka_jars = cache / KAFKA_JARS
     jars.fetch(kafka_jars, progress)
-    prometheus = _on_path("prometheus") or debian.program("prometheus", cache, progress)
+    prometheus = on_path("prometheus") or debian.program("prometheus", cache, progress)
     return Programs(
         kafka_jars,
         prometheus,
-        promtool=_on_path("promtool") or prometheus.with_name("promtool"),
-        kafka_exporter=_on_path("kafka_exporter"),
-        grafana=_on_path("grafana"),
+        promtool=on_path("promtool") or prometheus.with_name("promtool"),
+        kafka_exporter=on_path("kafka_exporter"),
+        grafana=on_path("grafana"),
     )
 
 
-def _on_path(name: str) -> Path | None:
+def on_path(name: str) -> Path | None:
+    """The installed program of this name."""
     found = which(name)
     return Path(found) if found else None

@@ -30,6 +30,14 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
             rmtree(home)
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A new folder that every account can enter, unlike pytest's own."""
+    folder = _enterable_folder()
+    yield folder
+    rmtree(folder)
+
+
 def _enterable_folder() -> Path:
     """Pytest's own folders are closed to the account that runs PostgreSQL for root."""
     folder = Path(mkdtemp(prefix="event-pipeline-"))
