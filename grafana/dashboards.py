@@ -11,10 +11,19 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from rich.console import Console
 
 from grafana.lag import lag
+from grafana.ledger import ledger
+from grafana.objectives import objectives
 from grafana.overview import overview
+from grafana.trust import trust
 
 FOLDER: Final = Path(__file__).with_suffix("")
-DASHBOARDS: Final[dict[str, Callable[[], Dashboard]]] = {"overview": overview, "lag": lag}
+DASHBOARDS: Final[dict[str, Callable[[], Dashboard]]] = {
+    "overview": overview,
+    "lag": lag,
+    "ledger": ledger,
+    "slo": objectives,
+    "trust": trust,
+}
 
 
 def render(build: Callable[[], Dashboard]) -> str:

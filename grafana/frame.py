@@ -16,7 +16,7 @@ def build_frame(uid: str, title: str, description: str) -> grafana.Dashboard:
     board = grafana.Dashboard(title).uid(uid).description(description).tags([TAG]).readonly()
     board.time("now-5m", "now").refresh("5s").timezone("browser").tooltip(model.DashboardCursorSync.CROSSHAIR)
     board.timepicker(grafana.TimePicker().refresh_intervals(["2s", "5s", "10s", "30s", "1m"]))
-    board.with_variable(_datasource()).with_variable(_handler()).link(_links())
+    board.with_variable(_datasource()).link(_links())
     for annotation in _annotations():
         board.annotation(annotation)
     return board
@@ -27,7 +27,7 @@ def _datasource() -> grafana.DatasourceVariable:
     return grafana.DatasourceVariable("datasource").label("Data source").type("prometheus").current(chosen)
 
 
-def _handler() -> grafana.CustomVariable:
+def handler_variable() -> grafana.CustomVariable:
     """The endpoints whose HTTP series are shown. A list of its own: a variable that asks a metric may find nothing."""
     choices = {"all": "/register_events?", "one event": "/register_event", "batches": "/register_events"}
     options = [model.VariableOption(selected=name == "all", text=name, value=value) for name, value in choices.items()]

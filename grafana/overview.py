@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders import dashboard as grafana
 
 from contract.signals import LAG_CRITICAL_SECONDS, LAG_WARNING_SECONDS
 from contract.topics import EVENTS, WORKER_GROUP
-from grafana.frame import build_frame
+from grafana.frame import build_frame, handler_variable
 from grafana.panels import RATE, Query, Story, counts_panel, heat_panel, lines_panel, stat_panel
 from grafana.queries import HANDLER, ORANGE_RED, quantile, rate_by, total_in_range
 
@@ -13,6 +13,7 @@ COLOURS = {"received": "light-blue", "accepted": "blue", "appended": "purple", "
 
 def overview() -> grafana.Dashboard:
     board = build_frame("pipeline-overview", "Pipeline overview", "Is the pipeline healthy? Start here.")
+    board.with_variable(handler_variable())
     for row in (_verdict, _flow, _http, _producer, _worker, _saturation):
         row(board)
     return board

@@ -34,7 +34,7 @@ MIN_INTERVAL: Final = f"{SCRAPE_INTERVAL_SECONDS}s"
 RATE: Final = "[$__rate_interval]"
 
 Steps: TypeAlias = Sequence[tuple[float, str]]
-"""Where the colour changes: from this value on, this colour; green before the first."""
+"""Where the colour changes: from this value on, this colour; green before the first, blue when there is none."""
 
 P = TypeVar(
     "P", stat.Panel, timeseries.Panel, heatmap.Panel, statetimeline.Panel, gauge.Panel, bargauge.Panel, table.Panel
@@ -76,14 +76,16 @@ def bars_panel(title: str, queries: Sequence[Query], story: Story, unit: str) ->
     """Numbers side by side, as lengths."""
     panel = bargauge.Panel().orientation(looks.VizOrientation.HORIZONTAL).reduce_options(_last()).min(0)
     panel.display_mode(looks.BarGaugeDisplayMode.BASIC).value_mode(looks.BarGaugeValueMode.TEXT)
-    return _dressed(panel, title, queries, story, unit, (), instant=True)
+    return _coloured(_dressed(panel, title, queries, story, unit, (), instant=True), queries)
 
 
 def lines_panel(
     title: str, queries: Sequence[Query], story: Story, unit: str, steps: Steps = (), stacked: bool = False
 ) -> timeseries.Panel:
     """Lines over time from 0 up; ``steps`` are drawn as dashed lines."""
-    panel = timeseries.Panel().line_width(2).fill_opacity(60 if stacked else 8).show_points(looks.VisibilityMode.NEVER)
+    alone = len(queries) == 1 and "{{" not in queries[0].legend
+    fill = 60 if stacked else 10 if alone else 0
+    panel = timeseries.Panel().line_width(2).fill_opacity(fill).show_points(looks.VisibilityMode.NEVER)
     panel.axis_soft_min(0).axis_border_show(False).legend(_legend()).tooltip(_tooltip())
     if stacked:
         panel.stacking(common.StackingConfig().mode(looks.StackingMode.NORMAL))
@@ -171,7 +173,7 @@ def _description(queries: Sequence[Query], story: Story) -> str:
     return f"{story.what}\n\n**When it is red:** {story.red}\n\n**Formula**\n{formulas}"
 
 
-def _coloured(panel: timeseries.Panel, queries: Sequence[Query]) -> timeseries.Panel:
+def _coloured(panel: P, queries: Sequence[Query]) -> P:
     for query in queries:
         properties = []
         if query.colour:
@@ -185,7 +187,8 @@ def _coloured(panel: timeseries.Panel, queries: Sequence[Query]) -> timeseries.P
 
 
 def _thresholds(steps: Steps) -> grafana.ThresholdsConfig:
-    levels = [model.Threshold(value=None, color="green"), *(model.Threshold(value, colour) for value, colour in steps)]
+    base = model.Threshold(value=None, color="green" if steps else "blue")  # what is never red is not green either
+    levels = [base, *(model.Threshold(value, colour) for value, colour in steps)]
     return grafana.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(levels)
 
 
@@ -212,7 +215,7 @@ def _last() -> common.ReduceDataOptions:
 
 def _legend() -> common.VizLegendOptions:
     legend = common.VizLegendOptions().display_mode(looks.LegendDisplayMode.LIST)
-    return legend.placement(looks.LegendPlacement.BOTTOM).show_legend(True)
+    return legend.placement(looks.LegendPlacement.BOTTOM).show_legend(True).calcs(["max"])
 
 
 def _tooltip() -> common.VizTooltipOptions:

@@ -150,7 +150,7 @@ function go() {
 function options(select, choices, chosen, apply) {
   const entries = Object.entries(choices).map(([value, text]) => new Option(text, value, false, value === String(chosen)));
   select.replaceChildren(...entries);
-  if (!(String(chosen) in choices)) select.add(new Option("chosen", chosen, true, true));
+  if (!(String(chosen) in choices)) select.add(new Option(String(chosen).replace("now-", "last "), chosen, true, true));
   select.onchange = () => { apply(select.value); go(); };
 }
 

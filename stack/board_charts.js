@@ -11,7 +11,7 @@ function drawLines(panel, body, answer, view) {
   const looks = series.map((one, index) => lineLook(panel, one, index));
   const traces = series.map((one, index) => trace(panel, one, looks[index], off.has(one.name)));
   const plot = plotIn(body, panel, series, looks, () => drawLines(panel, body, answer, view));
-  const layout = timeLayout(panel, view);
+  const layout = timeLayout(panel, view, body);
   const highest = Math.max(0, ...series.filter((one) => !off.has(one.name)).flatMap((one) => one.values.filter((value) => value !== null)));
   const lowest = Math.min(0, ...series.flatMap((one) => one.values.filter((value) => value !== null)));
   const stacked = panel.fieldConfig.defaults.custom?.stacking?.mode === "normal";
@@ -65,13 +65,13 @@ function ticks(range, unit) {
   return { tickvals: values, ticktext: values.map((value) => formatted(Number(value.toPrecision(6)), unit)) };
 }
 
-function timeLayout(panel, view) {
+function timeLayout(panel, view, body) {
   const axis = { gridcolor: theme("--grid"), zeroline: false, tickfont: { size: 11, color: theme("--muted") }, fixedrange: true, automargin: true };
   const marks = (view.annotations || []).filter((mark) => mark.time >= view.start && mark.time <= view.end);
   return {
     margin: { l: 50, r: 14, t: 8, b: 26 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", showlegend: false,
     font: { color: theme("--text"), family: "Inter, Segoe UI, Roboto, Noto Sans, sans-serif" }, dragmode: "zoom", bargap: 0.15, barmode: "stack",
-    xaxis: { ...axis, ticks: "outside", ticklen: 5, tickcolor: "transparent", type: "date", range: [view.start, view.end], fixedrange: false, tickformat: "%H:%M:%S", nticks: 6 },
+    xaxis: { ...axis, ticks: "outside", ticklen: 5, tickcolor: "transparent", type: "date", range: [view.start, view.end], fixedrange: false, tickformat: "%H:%M:%S", tickangle: 0, nticks: Math.max(3, Math.min(9, Math.floor(body.clientWidth / 95))) },
     yaxis: { ...axis }, hovermode: "x unified",
     hoverlabel: { bgcolor: theme("--raised"), bordercolor: theme("--edge"), font: { color: theme("--text"), size: 12 } },
     shapes: marks.map((mark) => ({
@@ -94,7 +94,7 @@ function drawHeat(panel, body, answer, view) {
   const names = buckets.map((bucket) => (Number.isFinite(bucket.le) ? formatted(bucket.le, "s") : "more")).slice(first, last + 1);
   const cells = counts.slice(first, last + 1).map((row) => row.map((count) => (count > 0.01 ? Math.sqrt(count) : null)));
   const plot = plotIn(body, panel, [], [], null);
-  const layout = timeLayout(panel, view);
+  const layout = timeLayout(panel, view, body);
   layout.hovermode = "closest";
   Object.assign(layout.yaxis, { type: "category", ticklabelposition: "outside" });
   const told = counts.slice(first, last + 1).map((row) => row.map((count) => (count === null ? "" : digits(Math.round(count)))));

@@ -59,9 +59,10 @@ function thresholdColour(value, steps) {
 
 const escaped = (text) => String(text).replace(/[&<>"]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[sign]);
 
-// The little Markdown that panel texts use: paragraphs, lists, bold and code.
+// The little Markdown that panel texts use: paragraphs, lists, bold, italics and code.
 function prose(markdown) {
-  const inline = (text) => escaped(text).replace(/`([^`]+)`/g, "<code>$1</code>").replace(/\*\*([^*]+)\*\*/g, "<b>$1</b>");
+  const inline = (text) => escaped(text).replace(/`([^`]+)`/g, "<code>$1</code>").replace(/\*\*([^*]+)\*\*/g, "<b>$1</b>")
+    .replace(/(^|\s)\*([^*\s][^*]*)\*/g, "$1<i>$2</i>");
   return markdown.trim().split(/\n\n+/).map((block) => {
     const lines = block.split("\n");
     const points = lines.filter((line) => line.startsWith("- ")).map((line) => `<li>${inline(line.slice(2))}</li>`);

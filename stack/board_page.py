@@ -22,7 +22,7 @@ def load_dashboards(folder: Path) -> dict[str, Dashboard]:
     found = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     if not found:
         raise FileNotFoundError(f"no dashboards in {folder}; render them: python -m grafana.dashboards")
-    order = sorted(found, key=lambda dashboard: (dashboard["uid"] != HOME, dashboard["title"]))
+    order = sorted(found, key=lambda dashboard: (dashboard["uid"] != HOME, dashboard["uid"]))
     return {dashboard["uid"]: dashboard for dashboard in order}
 
 
