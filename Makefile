@@ -1,8 +1,9 @@
 # Every target sets up what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test
+.PHONY: help setup demo down test test-compose
 
 PYTHON ?= python3
+COMPOSE ?= docker compose
 RUN := .venv/bin/
 
 help: ## List these targets
@@ -21,6 +22,9 @@ test: .venv/.dev ## Run every test that needs no Docker
 	$(RUN)python -m stack promtool check config prometheus/prometheus.yml
 	$(RUN)python -m stack promtool test rules prometheus/tests/*.yml
 	$(RUN)pytest -m "not long" tests/unit tests/integration tests/faults
+
+test-compose: .venv/.dev ## Run the journey through docker-compose.yml; COMPOSE="..." names another compose command
+	COMPOSE="$(COMPOSE)" $(RUN)pytest -v tests/system
 
 .venv/.%: requirements/%.txt
 	@$(PYTHON) -m stack.venv $< && touch $@
