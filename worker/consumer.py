@@ -91,7 +91,9 @@ class Worker:
         self._place()
         for partition, records in polled.items():
             position = expected[partition]
-            if position is None or records[0].offset < position:  # fetched before the partition was in its place
+            if position is None:  # fetched before the partition was put in its place, from where it is fetched again
+                continue
+            if records[0].offset < position:
                 self._positions.forget([partition])
                 continue
             if records[0].offset > position:
