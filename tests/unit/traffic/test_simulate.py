@@ -1,11 +1,9 @@
 """The command as its users run it: a process of its own, against a small gateway."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,32 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.simulator import MODULE, PLAIN, run, start
 from tests.unit.traffic.gateway import Gateway, accepted, by_contract, refusal
 from tests.waiting import until
-
-ROOT = Path(__file__).parents[3]
-SCRIPT = (sys.executable, str(ROOT / "traffic" / "simulate.py"))
-MODULE = (sys.executable, "-m", "traffic.simulate")
-
-
-def command(
-    *arguments: str, program: tuple[str, ...] = SCRIPT, cwd: Path = ROOT, **environment: str
-) -> "subprocess.Popen[str]":
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TRAFFIC_", "DATABASE_"))}
-    return subprocess.Popen(
-        (*program, *arguments),
-        cwd=cwd,
-        env=inherited | {"TRAFFIC_METRICS_PORT": "0"} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def run(*arguments: str, **how: object) -> "subprocess.CompletedProcess[str]":
-    with command(*arguments, **how) as process:
-        stdout, stderr = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
 
 @pytest.fixture
@@ -65,7 +40,7 @@ def test_it_runs_as_a_module(gateway: Gateway) -> None:
 
 
 def test_the_environment_stands_for_flags(gateway: Gateway) -> None:
-    done = run("--no-verify", TRAFFIC_EVENTS="7", TRAFFIC_URL=gateway.url)
+    done = run("--no-verify", environment={**PLAIN, "TRAFFIC_EVENTS": "7", "TRAFFIC_URL": gateway.url})
     assert done.returncode == 0, done.stderr
     assert len(gateway.calls) == 7
 
@@ -155,14 +130,14 @@ def test_without_a_database_nothing_is_sent_and_no_verify_is_named(gateway: Gate
     assert "s3cret" not in done.stderr
 
 
-def test_the_parser_speaks_for_the_command() -> None:
+def test_the_parser_speaks_for_the_start() -> None:
     assert run("--events", "0").returncode == 2
     assert run("--help").returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_prints_the_ledger_so_far_and_leaves_no_process(gateway: Gateway, number: int) -> None:
-    with command("--no-verify", "--events", "100000", "--rate", "200", "--url", gateway.url, "--json") as process:
+    with start("--no-verify", "--events", "100000", "--rate", "200", "--url", gateway.url, "--json") as process:
         until(lambda: len(gateway.calls) > 20, within=30)
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=60)
@@ -179,7 +154,7 @@ def senders_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
 
 
 def test_a_sender_that_dies_fails_the_run_and_is_named(gateway: Gateway) -> None:
-    with command("--no-verify", "--events", "100000", "--rate", "200", "--url", gateway.url) as process:
+    with start("--no-verify", "--events", "100000", "--rate", "200", "--url", gateway.url) as process:
         until(lambda: len(gateway.calls) > 20, within=30)
         (sender,) = senders_of(process)
         sender.kill()
@@ -190,7 +165,7 @@ def test_a_sender_that_dies_fails_the_run_and_is_named(gateway: Gateway) -> None
 
 
 def test_senders_end_when_the_command_is_killed(gateway: Gateway) -> None:
-    with command("--no-verify", "--events", "100000", "--rate", "200", "--url", gateway.url) as process:
+    with start("--no-verify", "--events", "100000", "--rate", "200", "--url", gateway.url) as process:
         until(lambda: len(gateway.calls) > 20, within=30)
         senders = senders_of(process)
         process.kill()
