@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,6 @@ class Prometheus:
         samples = response.json()["data"]["result"]
         return {next(iter(sample["metric"].values()), ""): float(sample["value"][1]) for sample in samples}
 
-    def targets(self) -> dict[str, float]:
+    def targets(self) -> Counter[str]:
         """How many targets answer, by job."""
-        return self.query("sum by (job) (up)")
+        return Counter({job: int(count) for job, count in self.query("sum by (job) (up)").items()})
