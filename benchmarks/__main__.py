@@ -1,0 +1,78 @@
+"""Measure the pipeline next to others, in interleaved rounds: ``make bench``, ``make bench-check``."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from subprocess import CalledProcessError
+
+from rich.console import Console
+
+from benchmarks import report
+from benchmarks.check import compare
+from benchmarks.laboratory import laboratory
+from benchmarks.plan import Case, cases
+from benchmarks.results import Results
+from stack.errors import StackError
+
+_CONSOLE = Console(highlight=False)
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    try:
+        return _run(options)
+    except StackError as error:
+        Console(stderr=True).print(str(error), style="red", markup=False)
+        return 1
+    except CalledProcessError as error:
+        Console(stderr=True).print(f"{error}\n{error.stderr}", style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: Namespace) -> int:
+    if options.verb == "render":
+        report.PAGE.write_text(report.page(Results.load()))
+        return 0
+    chosen = [case for case in cases() if any(word in case.name for word in options.only or ("",))]
+    results = _measure(chosen, options.rounds, options.seconds)
+    _CONSOLE.print(report.table(results))
+    if options.verb == "check":
+        found = compare(Results.load(), results)
+        _CONSOLE.print(report.verdicts(found))
+        return 1 if any(verdict.slower for verdict in found) else 0
+    if not options.only:
+        results.save()
+        report.PAGE.write_text(report.page(results))
+    return 0
+
+
+def _measure(chosen: list[Case], rounds: int, seconds: float) -> Results:
+    results = Results(rounds, seconds)
+    results.yardsticks = {case.name: case.yardstick for case in chosen}
+    with _CONSOLE.status("starting the stack") as status, laboratory(status.update) as place:
+        for number in range(rounds + 1):  # the first, a short one, only warms up
+            for case in chosen:
+                status.update(f"round {number} of {rounds}: {case.name}")
+                sample = case.measurement.measure(place, seconds if number else 1)
+                if number:
+                    results.samples.setdefault(case.name, []).append(sample)
+                    _CONSOLE.print(f"{number}/{rounds}  {case.name:<42} {sample.rate:>10,.0f} events/s", markup=False)
+    return results
+
+
+def _parser() -> ArgumentParser:
+    run = ArgumentParser(add_help=False)
+    run.add_argument("--rounds", type=int, default=5, metavar="N", help="default: %(default)s")
+    run.add_argument("--seconds", type=float, default=5, metavar="S", help="of each measurement; default: %(default)s")
+    run.add_argument("--only", action="append", metavar="WORD", help="cases whose name has the word; saves nothing")
+    parser = ArgumentParser("python -m benchmarks", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("run", parents=[run], help="measure, print the table, save it and docs/performance.md")
+    verbs.add_parser("check", parents=[run], help="measure, and fail when a ratio fell beyond the noise")
+    verbs.add_parser("render", help="write docs/performance.md anew from what was saved")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""What one measurement of one case yields."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sample:
+    """``events`` were counted by the last station they reach; times in seconds, unless the name tells otherwise.
+
+    What a case cannot tell is None. ``trouble`` counts requests without an answer, or with one that refuses.
+    """
+
+    events: int
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    worst_ms: float | None = None
+    trouble: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return self.events / self.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        """Processor time an event; also processor seconds for a million of them."""
+        return self.cpu_seconds / self.events * 1e6
