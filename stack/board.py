@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from requests import RequestException
 from rich.console import Console
 
 from stack.board_page import DASHBOARDS, HOME, asset, load_dashboards, render_live, render_saved
@@ -43,6 +44,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._route(address.path.strip("/").split("/"), words)
         except LookupError:
             self._send(404, "text/plain", f"nothing at {address.path}".encode())
+        except RequestException as error:
+            self._send(502, "text/plain", f"Prometheus does not answer: {error}".encode())
         except ValueError as error:
             self._send(400, "text/plain", str(error).encode())
 
@@ -111,7 +114,7 @@ def main() -> int:
             return 0
         server = BoardServer(options.host, options.port, source, dashboards)
     except (OSError, ValueError) as error:
-        console.print(f"the board cannot start: {error}", style="red", markup=False, soft_wrap=True)
+        console.print(f"no board: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     console.print(f"dashboards on http://{options.host}:{server.server_port}/")
     try:

@@ -1,0 +1,53 @@
+"""What Prometheus says of a stack, and events sent so that it has something to say."""
+
+from time import time
+from typing import Any
+
+import requests
+
+from stack.stack import Stack
+
+GOOD, BAD = 600, 7
+"""Events sent, and events among them that the gateway must refuse."""
+
+
+class Prometheus:
+    """Prometheus's HTTP API, for one number at a time."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def value(self, query: str) -> float | None:
+        """The only sample of a query; None when there is none."""
+        found = self._get("query", query=query)["result"]
+        assert len(found) <= 1, f"{query} has {len(found)} series"
+        return float(found[0]["value"][1]) if found else None
+
+    def rules(self) -> list[dict[str, Any]]:
+        return [rule for group in self._get("rules")["groups"] for rule in group["rules"]]
+
+    def _get(self, path: str, **parameters: str) -> dict[str, Any]:
+        response = requests.get(f"{self.url}/api/v1/{path}", parameters, timeout=10)
+        document: dict[str, Any] = response.json()
+        assert document["status"] == "success", document
+        return dict(document["data"])
+
+
+def send_events(stack: Stack) -> None:
+    """Single events, batches, and some of both that are no events."""
+    with requests.Session() as session:
+        session.trust_env = False
+        for number in range(100):
+            answer = session.post(f"{stack.api_url}/register_event", json=_event(number), timeout=10)
+            assert answer.status_code == 201, answer.text
+        for start in range(100, GOOD, 100):
+            batch = [_event(number) for number in range(start, start + 100)]
+            answer = session.post(f"{stack.api_url}/register_events", json=batch, timeout=10)
+            assert answer.status_code == 200, answer.text
+        for _ in range(BAD):
+            answer = session.post(f"{stack.api_url}/register_event", json={"event_type": "Not One"}, timeout=10)
+            assert answer.status_code == 422, answer.text
+
+
+def _event(number: int) -> dict[str, Any]:
+    return {"event_type": "page.viewed", "user_id": f"user-{number % 50}", "properties": {"sent": time()}}

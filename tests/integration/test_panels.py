@@ -1,0 +1,98 @@
+"""After real traffic Prometheus knows where every event is, and every panel has something to show."""
+
+import json
+from time import time
+from typing import Any
+
+import pytest
+
+from grafana.dashboards import FOLDER
+from stack.board_queries import TimeRange, all_panels, default_variables
+from stack.board_source import PrometheusSource
+from stack.stack import Stack
+from tests.integration.observed import BAD, GOOD, Prometheus, send_events
+from tests.waiting import until
+
+TOTAL = 'sum(stage:events:total{{stage="{0}"}})'
+BOARDS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+PANELS = [
+    pytest.param(name, panel, id=f"{name}-{panel['title']}")
+    for name, board in BOARDS.items()
+    for panel in all_panels(board)
+    if panel.get("targets")
+]
+
+
+@pytest.fixture(scope="module")
+def prometheus(stack: Stack) -> Prometheus:
+    return Prometheus(stack.prometheus_url)
+
+
+@pytest.fixture(scope="module")
+def grown(stack: Stack, prometheus: Prometheus) -> dict[str, float]:
+    """By how much each stage's total grew with the events sent, once everything is at rest."""
+    stages = ("received", "accepted", "rejected", "failed", "stored", "duplicate", "dead_letter")
+    settled = "sum(group:lag_records:sum) + pipeline:spool_records:sum"
+    until(lambda: prometheus.value(TOTAL.format("stored")) is not None and prometheus.value(settled) == 0, within=60)
+    before = {stage: prometheus.value(TOTAL.format(stage)) or 0.0 for stage in stages}
+    send_events(stack)
+    until(lambda: prometheus.value(TOTAL.format("stored")) == before["stored"] + GOOD, within=60)
+    until(lambda: prometheus.value(settled) == 0, within=60)
+    return {stage: (prometheus.value(TOTAL.format(stage)) or 0.0) - before[stage] for stage in stages}
+
+
+def test_totals_are_exact_to_the_event(grown: dict[str, float]) -> None:
+    assert grown == {
+        "received": GOOD + BAD,
+        "accepted": GOOD,
+        "rejected": BAD,
+        "failed": 0,
+        "stored": GOOD,
+        "duplicate": 0,
+        "dead_letter": 0,
+    }
+
+
+@pytest.mark.usefixtures("grown")
+def test_the_gateways_books_balance_to_the_event(prometheus: Prometheus) -> None:
+    """Not even a surplus: nothing was sent twice, so what Kafka holds is what was accepted."""
+    balance = (
+        'sum(stage:events:total{stage=~"accepted|second_copy"}) + pipeline:records_opening:sum'
+        " - pipeline:spool_records:sum - pipeline:records_appended:sum"
+    )
+    until(lambda: prometheus.value(balance) == 0, within=30)
+
+
+@pytest.mark.usefixtures("grown")
+def test_nothing_is_unaccounted(prometheus: Prometheus) -> None:
+    until(lambda: prometheus.value("pipeline:events_unaccounted:sum") is not None, within=30)
+    assert prometheus.value("pipeline:events_unaccounted:sum") == 0
+
+
+@pytest.mark.usefixtures("grown")
+def test_every_rule_is_evaluated_without_an_error(prometheus: Prometheus) -> None:
+    rules = until(lambda: [r for r in prometheus.rules() if r["health"] != "unknown"], within=30)
+    assert [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"] == []
+
+
+@pytest.mark.usefixtures("grown")
+@pytest.mark.parametrize(("name", "panel"), PANELS)
+def test_a_panel_shows_something_for_each_of_its_queries(
+    name: str, panel: dict[str, Any], prometheus: Prometheus
+) -> None:
+    source = PrometheusSource(prometheus.url)
+    answer = source.panel(panel, default_variables(BOARDS[name]), TimeRange(time() - 300, time()))
+    assert "error" not in answer
+    silent = [query["ref"] for query in answer["queries"] if not _has_values(query)]
+    assert silent == []
+
+
+def _has_values(query: dict[str, Any]) -> bool:
+    return any(value is not None for series in query["series"] for value in series["values"])
+
+
+@pytest.mark.usefixtures("grown")
+def test_every_mark_on_the_dashboards_can_be_asked_for(prometheus: Prometheus) -> None:
+    source = PrometheusSource(prometheus.url)
+    for board in BOARDS.values():
+        source.annotations(board, TimeRange(time() - 300, time()))
