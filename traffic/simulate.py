@@ -82,7 +82,8 @@ class Simulation:
         mix, settings = Mix.of(self._settings), self._settings
         self._console.print(
             f"Run {run.id}, seed {run.seed}: {mix.events:,} {settings.scenario} events, {mix.duplicates:,} re-sends and"
-            f" {mix.flaws:,} bad events to {settings.gateway} in {sum(mix) / settings.rate:,.0f} s"
+            f" {mix.flaws:,} bad events to {settings.gateway} in {sum(mix) / settings.rate:,.0f} s",
+            soft_wrap=True,
         )
 
     def _send(self, fleet: Fleet, display: Display) -> None:

@@ -9,6 +9,9 @@ from rich.text import Text
 NAMED_IDS: Final = 20
 BUSY_SHARE: Final = 0.85
 LATE_SECONDS: Final = 0.25
+CAPTION: Final = (
+    "Latency counts from the planned departure, service from the real one; the schedule delay lies between them."
+)
 
 Document = dict[str, Any]
 
@@ -31,7 +34,7 @@ def _ledger(result: Document) -> Table:
 def _rows(result: Document) -> Iterator[tuple[str, int | None, str]]:
     audit = result["audit"] or {"stored": None}
     counts = {name: len(audit[name]) if name in audit else None for name in ("missing", "repeated", "unknown_stored")}
-    found = "" if counts["unknown_stored"] is None else f"; {counts['unknown_stored']:,} of them in the table"
+    found = f"; {counts['unknown_stored']:,} of them in the table" if counts["unknown_stored"] else ""
     yield "sent", result["sent"], "good events, re-sends and bad events"
     yield "  published", result["published"], "acknowledged by Kafka (201)"
     yield "  spooled", result["spooled"], "safe on the gateway's disk (202)"
@@ -46,16 +49,12 @@ def _rows(result: Document) -> Iterator[tuple[str, int | None, str]]:
 
 
 def _times(result: Document) -> Table:
-    table = Table("milliseconds", *result["latency"], title="Times of requests", title_justify="left")
+    table = Table("milliseconds", *result["latency"], title="Times of requests", caption=CAPTION)
+    table.title_justify = table.caption_justify = "left"
     for column in table.columns[1:]:
         column.justify = "right"
-    rows = (
-        ("from the intended departure", "latency"),
-        ("from the real departure", "service"),
-        ("departure behind schedule", "schedule_delay"),
-    )
-    for name, key in rows:
-        table.add_row(name, *(f"{seconds * 1000:,.1f}" for seconds in result[key].values()))
+    for name in ("latency", "service", "schedule_delay"):
+        table.add_row(name.replace("_", " "), *(f"{seconds * 1000:,.1f}" for seconds in result[name].values()))
     return table
 
 
@@ -66,7 +65,10 @@ def _remarks(result: Document) -> Iterator[Text]:
     if any(share > BUSY_SHARE for share in shares):
         yield Text("The client itself was the limit; use more --processes, or --batch.", style="yellow")
     if result["schedule_delay"].get("p99", 0) > LATE_SECONDS:
-        yield Text("The client fell behind its schedule; more --threads let more requests wait.", style="yellow")
+        yield Text(
+            "The run fell behind its schedule: the gateway, this machine or too few --threads held it up.",
+            style="yellow",
+        )
     if result["retries"]:
         reasons = ", ".join(f"{count:,} x {reason}" for reason, count in result["retries"].items())
         yield Text(f"Requests sent again: {reasons}.", style="yellow")
