@@ -1,19 +1,23 @@
 """A running service: its process, its log, its signals."""
 
+import atexit
 import signal
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from pwd import getpwnam
 from typing import Any, Final
 
 import psutil
-from mirakuru.base import Executor, SimpleExecutor
+from mirakuru.base import Executor, SimpleExecutor, cleanup_subprocesses
 from mirakuru.exceptions import ProcessExitedWithError, ProcessFinishedWithError, TimeoutExpired
 
 from stack.errors import ServiceFailed
 from stack.home import ROOT
 from stack.service import Service
+
+# Mirakuru's clean-up at exit kills whatever has our process number anywhere in its mark, other stacks' processes
+# included: their marks are random digits. Ours below has no such accidents.
+atexit.unregister(cleanup_subprocesses)
 
 MARK: Final = "PIPELINE_STACK"
 """Environment variable of every process of a stack: the stack's folder. It finds them when all else is lost."""
@@ -22,7 +26,7 @@ MARK: Final = "PIPELINE_STACK"
 class Process(Executor):
     """A service's process. ``begin`` does not wait; ``check`` tells how far the start has come."""
 
-    def __init__(self, service: Service, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, service: Service, log: Path) -> None:
         self.service, self.log = service, log
         self._attempts = service.attempts
         super().__init__(
@@ -30,7 +34,7 @@ class Process(Executor):
             cwd=str(ROOT),
             timeout=service.start_seconds,
             stop_signal=service.stop_signal,
-            envvars={**environment, **service.environment},
+            envvars=dict(service.environment),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             popen_kwargs=_account(service.user) if service.user else None,

@@ -16,6 +16,7 @@ from stack.home import Home
 from stack.ports import HOST, Ports, free_ports, require_free
 from stack.process import MARK, Process
 from stack.programs import Programs, find
+from stack.service import numbered
 from stack.topology import services
 
 
@@ -95,16 +96,13 @@ class Stack:
     def start(self, *names: str, environment: Mapping[str, str] | None = None) -> None:
         """Start these services, or all; a service waits for those it needs that start with it.
 
-        The environment is added to theirs, from now on. One that runs already is left alone.
+        The environment is added to theirs, for this time. One that runs already is left alone.
         """
-        for name in names:
-            service = self.services[name]
-            self.services[name] = replace(service, environment={**service.environment, **(environment or {})})
-        wanted = [name for name in names or self.services if name not in self.processes]
+        wanted = [name for name in names or self.services if not self._has_done_its_part(name)]
         require_free((name, port) for name in wanted for port in self.services[name].ports)
         prometheus.write_targets(self.home, self._targets())
         try:
-            self._launch(wanted)
+            self._launch(wanted, environment or {})
         except BaseException:
             for name in reversed(wanted):
                 self.stop(name)
@@ -118,6 +116,7 @@ class Stack:
                 self._enter(name, Phase.STOPPED)
 
     def restart(self, name: str, environment: Mapping[str, str] | None = None) -> None:
+        """Stop it, and start it with this environment added to its own; without one, as it was at first."""
         self.stop(name)
         self.start(name, environment=environment)
 
@@ -145,6 +144,14 @@ class Stack:
         self.start(worker.name, environment=environment)
         return worker.name
 
+    def remove_worker(self) -> None:
+        """Stop the worker that was added last, and forget it."""
+        name = numbered("worker", len(self.ports.worker_metrics))
+        self.stop(name)
+        del self.services[name], self.phases[name]
+        self.ports = replace(self.ports, worker_metrics=self.ports.worker_metrics[:-1])
+        prometheus.write_targets(self.home, self._targets())
+
     def remove_data(self) -> None:
         """Forget everything the stopped services have stored."""
         postgres.remove(self.home)
@@ -152,14 +159,17 @@ class Stack:
 
     # How
 
-    def _launch(self, wanted: Iterable[str]) -> None:
+    def _has_done_its_part(self, name: str) -> bool:
+        return self.running(name) or (self.services[name].one_shot and self.phases[name] == Phase.READY)
+
+    def _launch(self, wanted: Iterable[str], environment: Mapping[str, str]) -> None:
         waiting, starting = list(wanted), list[str]()
         self._enter_all(waiting, Phase.WAITING)
         while waiting or starting:
             for name in [name for name in waiting if not self._misses(name, waiting + starting)]:
                 waiting.remove(name)
                 starting.append(name)
-                self._begin(name)
+                self._begin(name, environment)
             for name in [name for name in starting if self._is_ready(name)]:
                 starting.remove(name)
                 self._enter(name, Phase.READY)
@@ -168,8 +178,10 @@ class Stack:
     def _misses(self, name: str, unready: list[str]) -> bool:
         return any(need in unready for need in self.services[name].needs)
 
-    def _begin(self, name: str) -> None:
-        process = Process(self.services[name], self.home.log(name), {MARK: str(self.home.root)})
+    def _begin(self, name: str, environment: Mapping[str, str]) -> None:
+        service = self.services[name]
+        service = replace(service, environment={**service.environment, MARK: str(self.home.root), **environment})
+        process = Process(service, self.home.log(name))
         self.processes[name] = process
         self._enter(name, Phase.STARTING)
         process.begin()

@@ -1,4 +1,5 @@
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ import psutil
 import pytest
 
 from stack.errors import ServiceFailed
+from stack.home import ROOT
 from stack.process import Process, tail
 from stack.service import Service
 from tests.waiting import until
@@ -27,7 +29,7 @@ def begin(tmp_path: Path) -> Iterator[Starter]:
 
     def start(code: str, **what: object) -> Process:
         service = Service("sample", (sys.executable, "-c", code), **what)  # type: ignore[arg-type]
-        process = Process(service, tmp_path / "logs" / "sample.log", {"GREETING": "hello"})
+        process = Process(service, tmp_path / "logs" / "sample.log")
         processes.append(process)
         process.begin()
         return process
@@ -58,7 +60,11 @@ def test_a_process_is_ready_when_its_service_says_so(begin: Starter) -> None:
 
 
 def test_output_and_errors_go_to_the_log(begin: Starter) -> None:
-    process = begin("import os, sys; print(os.environ['GREETING']); sys.stderr.write('bad news')", one_shot=True)
+    process = begin(
+        "import os, sys; print(os.environ['GREETING']); sys.stderr.write('bad news')",
+        one_shot=True,
+        environment={"GREETING": "hello"},
+    )
     until(process.check, within=20)
     assert set(process.log.read_text().splitlines()) == {"hello", "bad news"}
 
@@ -146,3 +152,13 @@ def test_a_tail_is_the_last_lines_of_a_log(tmp_path: Path) -> None:
     log.write_text("\n".join(str(number) for number in range(100)))
     assert tail(log, lines=2) == "    98\n    99"
     assert tail(tmp_path / "none.log") == "    (no log)"
+
+
+def test_the_end_of_one_command_kills_nobody_elses_processes(begin: Starter) -> None:
+    """Mirakuru by itself would: it looks for its process number inside the others' marks."""
+    process = begin(FOREVER)
+    until(says(process, "up"), within=20)
+    mark = psutil.Process(process.pid).environ()["mirakuru_uuid"]
+    look_alike = f"import os; os.getpid = lambda: {mark[:3]!r}; import stack.process"
+    subprocess.run([sys.executable, "-c", look_alike], cwd=ROOT, check=True, timeout=60)
+    assert not process.ended
