@@ -60,10 +60,10 @@ class SpoolFile:
             self._lock.close()
             raise SpoolBusy(f"another process has the spool {path} open") from error
         try:
-            self._database = _open(path)
-        except sqlite3.DatabaseError as error:
-            _set_aside(path, error)
-            self._database = _open(path)
+            self._database = _open_or_begin(path)
+        except Exception:
+            self._lock.close()
+            raise
 
     def write(self, arriving: Iterable[SpooledRecord], leaving: Iterable[int]) -> None:
         """Add records and remove others, all or nothing; they are on disk, or gone from it, on return."""
@@ -97,6 +97,14 @@ class SpoolFile:
     def close(self) -> None:
         self._database.close()
         self._lock.close()
+
+
+def _open_or_begin(path: Path) -> sqlite3.Connection:
+    try:
+        return _open(path)
+    except sqlite3.DatabaseError as error:
+        _set_aside(path, error)
+        return _open(path)
 
 
 def _open(path: Path) -> sqlite3.Connection:
