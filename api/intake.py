@@ -182,10 +182,11 @@ class Intake:
                 logger.debug("record {} stays in the spool: {}", spooled.record.event_id, error)
                 break
             handed_over.append((spooled, result))
-        delivered = [spooled for spooled, result in handed_over if isinstance(await result, Published)]
-        if len(delivered) < len(handed_over):
-            self._go_down("a record of the spool was not acknowledged")
-        return delivered
+        results = [(spooled, await result) for spooled, result in handed_over]
+        failures = [result for _, result in results if isinstance(result, DeliveryFailed)]
+        if failures:
+            self._go_down(f"a record of the spool was not acknowledged: {failures[0]}")
+        return [spooled for spooled, result in results if isinstance(result, Published)]
 
 
 def _resolve(future: "asyncio.Future[Published | DeliveryFailed]", result: Published | DeliveryFailed) -> None:

@@ -1,6 +1,7 @@
 """How much is let in: the pace of what leaves, and the rate of each key."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from math import ceil
 from time import monotonic
 
@@ -12,8 +13,9 @@ _MOST_KEYS = 10_000
 class Pace:
     """How fast a queue empties, over the last few seconds; answers what to put into ``Retry-After``."""
 
-    def __init__(self) -> None:
-        self._since, self._steps, self._rate = monotonic(), 0, 0.0
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._since, self._steps, self._rate = clock(), 0, 0.0
 
     def step(self, steps: int = 1) -> None:
         self._steps += steps
@@ -22,20 +24,20 @@ class Pace:
     def seconds_until_room(self, wanted: int = 1) -> int:
         """Whole seconds, 1 to 60, until ``wanted`` places are free; 60 while nothing leaves at all."""
         self._roll()
-        rate = self._rate or self._steps / max(monotonic() - self._since, 1.0)
+        rate = self._rate or self._steps / max(self._clock() - self._since, 1.0)
         return min(max(ceil(wanted / rate), 1), _LONGEST_WAIT) if rate else _LONGEST_WAIT
 
     def _roll(self) -> None:
-        elapsed = monotonic() - self._since
+        elapsed = self._clock() - self._since
         if elapsed >= _WINDOW_SECONDS:
-            self._rate, self._steps, self._since = self._steps / elapsed, 0, monotonic()
+            self._rate, self._steps, self._since = self._steps / elapsed, 0, self._clock()
 
 
 class RateLimit:
     """A token bucket a key: ``per_second`` events, of which one second's worth may come at once; 0 is no limit."""
 
-    def __init__(self, per_second: float) -> None:
-        self._per_second = per_second
+    def __init__(self, per_second: float, clock: Callable[[], float] = monotonic) -> None:
+        self._per_second, self._clock = per_second, clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # key: tokens, as of
 
     def admit(self, key: str, events: int) -> int:
@@ -45,7 +47,7 @@ class RateLimit:
         """
         if not self._per_second:
             return 0
-        now, full = monotonic(), max(self._per_second, 1.0)
+        now, full = self._clock(), max(self._per_second, 1.0)
         tokens, as_of = self._buckets.pop(key, (full, now))
         tokens = min(full, tokens + (now - as_of) * self._per_second)
         missing = min(events, full) - tokens
