@@ -19,7 +19,8 @@ NDJSON: Final = b"application/x-ndjson"
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-_UTF8 = (b"utf-8", b'"utf-8"', b"utf8")
+_CHARSET = re.compile(rb"""(?:^|;)\s*charset\s*=\s*"?([^\s";]*)""", re.IGNORECASE)
+_UTF8 = (b"utf-8", b"utf8")
 
 
 class Call(NamedTuple):
@@ -118,8 +119,12 @@ def _too_large(most: int) -> TooLarge:
 def _media_type(content_type: bytes, allowed: Collection[bytes]) -> bytes:
     media_type, _, parameters = content_type.partition(b";")
     media_type = media_type.strip().lower()
-    name, _, value = parameters.strip().lower().partition(b"=")
-    if media_type not in allowed or (name.strip() == b"charset" and value.strip() not in _UTF8):
+    if media_type not in allowed or _charset(parameters) not in _UTF8:
         wanted = " or ".join(kind.decode() for kind in allowed)
         raise UnsupportedMedia(f"Content-Type must be {wanted} in UTF-8, not {content_type.decode('latin-1')!r}.")
     return media_type
+
+
+def _charset(parameters: bytes) -> bytes:
+    found = _CHARSET.search(parameters)
+    return found[1].lower() if found else b"utf-8"

@@ -16,17 +16,18 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_fastapi_instrumentator import Instrumentator
 from prometheus_fastapi_instrumentator.metrics import Info
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admission import Admission, RequestIds, headers_of
-from api.errors import PROBLEM_TYPE, GatewayError, InternalError, InvalidEvent, json_pointer
+from api.errors import PROBLEM_TYPE, GatewayError, InternalError, InvalidEvent, Unavailable, json_pointer
 from api.health import health_routes
 from api.ingest import Answer, RegisterEvent, RegisterEvents, refusal
 from api.intake import Intake
 from api.limits import RateLimit
 from api.lookup import EventPlace, Lookup, Recent
 from api.metrics import ApiMetrics
-from api.openapi import document
+from api.openapi import document, refusals
 from api.publisher import Flight, Publisher
 from api.publisher.kafka_python import KafkaPythonPublisher
 from api.settings import ApiSettings
@@ -65,6 +66,7 @@ def create_app(settings: ApiSettings) -> "Lanes":
         version="1",
         description="Takes events, and answers when Kafka has them or when they are safe on disk.",
         lifespan=lifespan,
+        redirect_slashes=False,
     )
     app.openapi = partial(document, app)  # type: ignore[method-assign]
     app.include_router(health_routes(intake, spool))
@@ -72,6 +74,7 @@ def create_app(settings: ApiSettings) -> "Lanes":
     _add_metrics(app, registry)
     _add_problems(app, ids)
     _instrument(app, metrics)
+    app.router.routes += [Route(lane.path, lane, methods=["POST"]) for lane in (single, batch)]
     return Lanes(app, {single.path: single, batch.path: batch})
 
 
@@ -92,12 +95,19 @@ class Lanes:
         self.app, self._lanes = app, lanes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        lane = self._lanes.get(scope["path"], self.app) if scope["type"] == "http" else self.app
+        hot = scope["type"] == "http" and scope["method"] == "POST"
+        lane = self._lanes.get(scope["path"], self.app) if hot else self.app
         await lane(scope, receive, send)
 
 
 def _add_lookup(app: FastAPI, lookup: Lookup) -> None:
-    @app.get("/events/{event_id}", tags=["events"], summary="Where is this event?", response_model_exclude_none=True)
+    @app.get(
+        "/events/{event_id}",
+        tags=["events"],
+        summary="Where is this event?",
+        response_model_exclude_none=True,
+        responses=refusals(InvalidEvent, Unavailable),
+    )
     async def find(event_id: UUID) -> EventPlace:
         return await lookup.find(event_id)
 
@@ -144,13 +154,11 @@ def _http_problem(error: HTTPException, request_id: bytes) -> Answer:
         "detail": error.detail,
         "request_id": request_id.decode(),
     }
-    return Answer.problem(error.status_code, problem)
+    return Answer.problem(error.status_code, problem, error.headers or {})
 
 
 def _response(answer: Answer, request_id: bytes) -> Response:
-    headers = {"x-request-id": request_id.decode()}
-    if answer.retry_after is not None:
-        headers["retry-after"] = str(answer.retry_after)
+    headers = {"x-request-id": request_id.decode(), **answer.headers}
     return Response(answer.body, answer.status, headers, media_type=answer.media_type.decode())
 
 

@@ -3,7 +3,6 @@
     GatewayError
     ├── Malformed           400  no JSON, or not the JSON asked for
     ├── Unauthorized        401  no key, or none of ours
-    ├── MethodNotAllowed    405  the path knows another method
     ├── BodyTimeout         408  the body did not arrive in time
     ├── TooLarge            413  body, batch or record beyond its limit
     ├── UnsupportedMedia    415  not JSON, or encoded
@@ -36,6 +35,7 @@ class GatewayError(Exception):
     status: ClassVar[int]
     title: ClassVar[str]
     reason: ClassVar[Rejection]
+    headers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, detail: str, *, retry_after: int | None = None, errors: list[dict[str, str]] | None = None):
         super().__init__(detail)
@@ -64,14 +64,12 @@ class Malformed(GatewayError):
 
 class Unauthorized(GatewayError):
     status, title, reason = 401, "A valid API key is needed", Rejection.UNAUTHORIZED
-
-
-class MethodNotAllowed(GatewayError):
-    status, title, reason = 405, "The method is not allowed here", Rejection.METHOD
+    headers: ClassVar[dict[str, str]] = {"www-authenticate": "X-API-Key"}
 
 
 class BodyTimeout(GatewayError):
     status, title, reason = 408, "The body did not arrive in time", Rejection.TIMEOUT
+    headers: ClassVar[dict[str, str]] = {"connection": "close"}  # else the rest of the body would keep it open
 
 
 class TooLarge(GatewayError):

@@ -1,7 +1,7 @@
 """The two hot endpoints: plain ASGI callables, because most of a small request's cost is the framework around it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Self
@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.admission import JSON, NDJSON, Admission, Call, RequestIds, headers_of
 from api.batch import parse_event, split
-from api.errors import GatewayError, InternalError, MethodNotAllowed, Unavailable
+from api.errors import GatewayError, InternalError, Unavailable
 from api.intake import Intake
 from api.lookup import Recent
 from api.metrics import ApiMetrics, HandlerMetrics, Outcome
@@ -25,11 +25,11 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     media_type: bytes = b"application/json"
-    retry_after: int | None = None
+    headers: Mapping[str, str] = {}
 
     @classmethod
-    def problem(cls, status: int, problem: dict[str, Any], retry_after: int | None = None) -> Self:
-        return cls(status, to_json(problem), b"application/problem+json", retry_after)
+    def problem(cls, status: int, problem: dict[str, Any], headers: Mapping[str, str]) -> Self:
+        return cls(status, to_json(problem), b"application/problem+json", headers)
 
 
 class Ingest(ABC):
@@ -63,7 +63,7 @@ class Ingest(ABC):
         self._http.begin()
         headers = headers_of(scope)
         request_id = self._ids.of(headers)
-        answer = await self._answer_or_refuse(scope["method"], headers, request_id, receive)
+        answer = await self._answer_or_refuse(headers, request_id, receive)
         await _send(send, answer, request_id)
         self._http.end(answer.status, perf_counter() - started)
 
@@ -71,12 +71,8 @@ class Ingest(ABC):
     async def answer(self, call: Call, body: bytes) -> Answer:
         """Work on a request that was let in. Raises GatewayError when the whole of it is refused."""
 
-    async def _answer_or_refuse(
-        self, method: str, headers: dict[bytes, bytes], request_id: bytes, receive: Receive
-    ) -> Answer:
+    async def _answer_or_refuse(self, headers: dict[bytes, bytes], request_id: bytes, receive: Receive) -> Answer:
         try:
-            if method != "POST":
-                raise MethodNotAllowed(f"{self.path} takes POST.")
             call = self._admission.check(headers, request_id, self.media_types)
             return await self.answer(call, await self._admission.body(headers, receive, self._most_bytes))
         except GatewayError as error:
@@ -158,7 +154,8 @@ class RegisterEvents(Ingest):
 
 
 def refusal(error: GatewayError, request_id: bytes) -> Answer:
-    return Answer.problem(error.status, error.problem(request_id.decode()), error.retry_after)
+    headers = error.headers if error.retry_after is None else {**error.headers, "retry-after": str(error.retry_after)}
+    return Answer.problem(error.status, error.problem(request_id.decode()), headers)
 
 
 def _place(record: Record, result: Accepted) -> bytes:
@@ -185,8 +182,7 @@ async def _send(send: Send, answer: Answer, request_id: bytes) -> None:
         (b"content-type", answer.media_type),
         (b"content-length", b"%d" % len(answer.body)),
         (b"x-request-id", request_id),
+        *((name.encode(), value.encode()) for name, value in answer.headers.items()),
     ]
-    if answer.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % answer.retry_after))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

@@ -27,7 +27,6 @@ class Rejection(StrEnum):
     OVERLOAD = "overload"
     SPOOL_FULL = "spool_full"
     TIMEOUT = "timeout"
-    METHOD = "method"
     INTERNAL = "internal"
     UNAVAILABLE = "unavailable"
     UNCONFIRMED = "unconfirmed"
@@ -130,4 +129,4 @@ class HandlerMetrics:
         self._duration.observe(seconds)
 
 
-_INGEST_STATUSES = (200, 201, 202, 400, 401, 405, 408, 413, 415, 422, 429, 500, 503, 504)
+_INGEST_STATUSES = (200, 201, 202, 400, 401, 408, 413, 415, 422, 429, 500, 503, 504)

@@ -6,8 +6,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import errors
-from api.errors import GatewayError
+from api.errors import PROBLEM_TYPE, GatewayError
 from api.ingest import RegisterEvent, RegisterEvents
+from api.metrics import Rejection
 from contract.event import Event
 from contract.topics import EVENTS
 
@@ -32,7 +33,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schema["paths"] = {**_paths(), **schema["paths"]}
         parts = schema.setdefault("components", {}).setdefault("schemas", {})
-        parts |= {"Event": _event(), "Accepted": _ACCEPTED, "Result": _RESULT, "Problem": _PROBLEM}
+        parts |= _event() | {"Accepted": _ACCEPTED, "Result": _RESULT, "Problem": _PROBLEM}
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -75,19 +76,25 @@ def _post(summary: str, content: dict[str, Any], responses: dict[str, Any]) -> d
                 _header("X-Request-Id", "Yours, or ours."),
             ],
             "requestBody": {"required": True, "content": content},
-            "responses": responses | {str(error.status): _refusal(error) for error in _REFUSALS},
+            "responses": responses | refusals(*_REFUSALS) | _OTHER_METHOD,
         }
     }
 
 
+def refusals(*errors: type[GatewayError]) -> dict[int | str, Any]:
+    """The answers that refuse a request, as OpenAPI lists them."""
+    return {str(error.status): _refusal(error) for error in errors}
+
+
 def _refusal(error: type[GatewayError]) -> dict[str, Any]:
-    answer: dict[str, Any] = {
-        "description": error.title,
-        "content": {"application/problem+json": {"schema": _reference("Problem")}},
-    }
+    answer = _problem(error.title)
     if error.status in (429, 503, 504):
         answer["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
     return answer
+
+
+def _problem(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {"application/problem+json": {"schema": _reference("Problem")}}}
 
 
 def _header(name: str, text: str) -> dict[str, Any]:
@@ -103,11 +110,12 @@ def _reference(name: str) -> dict[str, str]:
 
 
 def _event() -> dict[str, Any]:
+    """The event's schema and those it refers to, by name."""
     schema = Event.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    return schema
+    return {**schema.pop("$defs", {}), "Event": schema}
 
 
+_OTHER_METHOD = {"405": _problem("The path takes POST")}
 _ACCEPTED: dict[str, Any] = {
     "type": "object",
     "required": ["event_id", "status"],
@@ -124,7 +132,11 @@ _PROBLEM: dict[str, Any] = {
     "description": "RFC 9457",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "enum": [PROBLEM_TYPE + kind for kind in (*Rejection, "not_found", "method_not_allowed")],
+        },
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
