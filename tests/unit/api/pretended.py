@@ -1,0 +1,69 @@
+"""A Publisher whose broker is the test: it keeps what was sent, and answers when it is told to."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from api.metrics import ProducerError
+from api.publisher import DeliveryFailed, Settled
+from api.record import Published, Record
+
+
+class PretendedKafka:
+    """``sent`` holds every record ever handed over, ``open`` those without an answer yet."""
+
+    def __init__(self) -> None:
+        self.ready = True
+        self.acknowledges = False
+        self.refuses: Exception | None = None
+        self.sent: list[Record] = []
+        self.open: list[tuple[Record, Settled]] = []
+        self.stopped = False
+        self._offset = 0
+
+    async def start(self) -> None: ...
+
+    async def stop(self, seconds: float) -> None:
+        self.stopped = True
+
+    def send(self, record: Record, settled: Settled) -> None:
+        if self.refuses:
+            raise self.refuses
+        self.sent.append(record)
+        self.open.append((record, settled))
+        if self.acknowledges:
+            asyncio.get_running_loop().call_soon(self.acknowledge)
+
+    def acknowledge(self, most: int = 1_000_000) -> None:
+        for _ in range(min(most, len(self.open))):
+            _, settled = self.open.pop(0)
+            settled(Published(0, self._offset))
+            self._offset += 1
+
+    def fail(self, kind: ProducerError = ProducerError.TIMEOUT, most: int = 1_000_000) -> None:
+        for _ in range(min(most, len(self.open))):
+            _, settled = self.open.pop(0)
+            settled(DeliveryFailed(kind, "so says the test"))
+
+    @property
+    def keys(self) -> list[bytes]:
+        return [record.key for record in self.sent]
+
+    @property
+    def event_ids(self) -> list[str]:
+        return [record.event_id for record in self.sent]
+
+
+def sample(registry: CollectorRegistry, name: str, **labels: str) -> float:
+    """A series' value; fails when there is no such series."""
+    value = registry.get_sample_value(name, labels)
+    assert value is not None, f"no series {name}{labels}"
+    return value
+
+
+async def eventually(condition: Callable[[], Any], within: float = 20) -> None:
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.005)

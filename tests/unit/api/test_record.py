@@ -1,0 +1,96 @@
+"""From an event to its record, and from results to a receipt."""
+
+import asyncio
+from datetime import UTC, datetime
+from itertools import pairwise
+from time import time_ns
+from uuid import RFC_4122, UUID
+
+import pytest
+
+from api.errors import InvalidEvent, TooLarge
+from api.record import SPOOLED, Published, Receipt, record_of, uuid7
+from contract.event import decode, parse
+from contract.topics import MAX_RECORD_BYTES
+
+
+def test_ids_are_uuids_of_version_7_with_the_time_of_now() -> None:
+    before = time_ns() // 1_000_000
+    event_id = uuid7()
+    after = time_ns() // 1_000_000
+    assert (event_id.version, event_id.variant) == (7, RFC_4122)
+    assert before <= event_id.int >> 80 <= after
+
+
+def test_ids_do_not_repeat_and_follow_time() -> None:
+    ids = [uuid7() for _ in range(10_000)]
+    assert len(set(ids)) == len(ids)
+    milliseconds = [event_id.int >> 80 for event_id in ids]
+    assert all(first <= second for first, second in pairwise(milliseconds))
+
+
+def test_all_74_random_bits_are_used() -> None:
+    seen, unseen = 0, (1 << 128) - 1
+    for _ in range(200):
+        seen |= uuid7().int
+        unseen &= uuid7().int
+    changing = seen & ~unseen & ((1 << 80) - 1)
+    assert changing.bit_count() == 74
+
+
+def test_a_record_holds_the_event_with_its_id_and_the_time_of_receipt() -> None:
+    before = datetime.now(UTC)
+    record = record_of(parse('{"event_type":"a","user_id":"schlüssel"}'), b"request", b"trace")
+    stored = decode(record.value)
+    assert stored.event_id == UUID(record.event_id)
+    assert before <= stored.received_at <= datetime.now(UTC)
+    assert record.key == "schlüssel".encode()
+    assert record.headers == [("schema_version", b"1"), ("request_id", b"request"), ("traceparent", b"trace")]
+
+
+def test_without_a_trace_there_is_no_header_for_it() -> None:
+    record = record_of(parse('{"event_type":"a","user_id":"u"}'), b"request", None)
+    assert [name for name, _ in record.headers] == ["schema_version", "request_id"]
+
+
+def test_what_postgresql_would_refuse_is_no_event() -> None:
+    with pytest.raises(InvalidEvent):
+        record_of(parse('{"event_type":"a","user_id":"u","properties":{"a":NaN}}'), b"request", None)
+
+
+def test_a_record_that_would_not_fit_is_refused_and_the_largest_that_fits_is_not() -> None:
+    def of(size: int) -> int:
+        text = "x" * size
+        event = parse(f'{{"event_type":"a","user_id":"{"🙂" * 128}","properties":{{"a":"{text}"}}}}')
+        return len(record_of(event, b"r" * 128, b"t" * 55).value)
+
+    overhead = of(0)
+    assert of(MAX_RECORD_BYTES - 2_048 - overhead) == MAX_RECORD_BYTES - 2_048
+    with pytest.raises(TooLarge):
+        of(MAX_RECORD_BYTES - 2_048 - overhead + 1)
+
+
+@pytest.mark.anyio
+async def test_a_receipt_is_complete_with_its_last_result() -> None:
+    receipt = Receipt(2)
+    waiting = asyncio.create_task(receipt.results())
+    receipt.settle(1, SPOOLED)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    receipt.settle(0, Published(3, 7))
+    assert await waiting == [Published(3, 7), SPOOLED]
+
+
+@pytest.mark.anyio
+async def test_an_empty_receipt_is_complete_at_once() -> None:
+    assert await Receipt(0).results() == []
+
+
+@pytest.mark.anyio
+async def test_results_after_the_request_was_cancelled_hurt_nobody() -> None:
+    receipt = Receipt(1)
+    waiting = asyncio.create_task(receipt.results())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    receipt.settle(0, SPOOLED)
