@@ -46,14 +46,19 @@ class Stack:
     """
 
     def __init__(
-        self, home: Path, ports: Ports | None = None, programs: Programs | None = None, report: Report = silent
+        self,
+        home: Path,
+        ports: Ports | None = None,
+        programs: Programs | None = None,
+        report: Report = silent,
+        pause: Callable[[float], None] = sleep,
     ) -> None:
         self.home, self.ports = Home(home.resolve()), ports or Ports()
         self.programs = programs or find(silent)
         self.services = {service.name: service for service in services(self.home, self.ports, self.programs)}
         self.processes: dict[str, Process] = {}
         self.phases = dict.fromkeys(self.services, Phase.WAITING)
-        self._report = report
+        self._report, self._pause = report, pause
 
     def __enter__(self) -> Self:
         self.start()
@@ -173,7 +178,7 @@ class Stack:
             for name in [name for name in starting if self._is_ready(name)]:
                 starting.remove(name)
                 self._enter(name, Phase.READY)
-            sleep(0.02)
+            self._pause(0.02)
 
     def _misses(self, name: str, unready: list[str]) -> bool:
         return any(need in unready for need in self.services[name].needs)

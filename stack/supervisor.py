@@ -11,7 +11,6 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from time import monotonic, sleep
-from types import FrameType
 from typing import Final
 
 from stack.errors import StackError
@@ -30,7 +29,8 @@ class Supervisor:
 
     def __init__(self, home: Home, state: State) -> None:
         self._home, self._state = home, state
-        self.stack = Stack(home.root, state.ports, state.programs, self._report)
+        self.stack = Stack(home.root, state.ports, state.programs, self._report, self._pause)
+        self._leaving = False
         self._pauses = dict.fromkeys(self.stack.services, 0.0)
         self._starts = dict.fromkeys(self.stack.services, 0.0)
         state.supervisor = os.getpid()
@@ -49,7 +49,11 @@ class Supervisor:
             for name in self.stack.services:
                 if self._has_died(name):
                     self._restart(name)
-            sleep(0.5)
+            self._pause(0.2)
+
+    def leave(self) -> None:
+        """End ``run`` at its next pause: an exception from a signal handler could get lost anywhere."""
+        self._leaving = True
 
     def fail(self, error: StackError) -> None:
         self._state.error = str(error)
@@ -71,6 +75,11 @@ class Supervisor:
             LOG.warning("%s", error)
         self._starts[name] = monotonic()
 
+    def _pause(self, seconds: float) -> None:
+        if self._leaving:
+            sys.exit(0)
+        sleep(seconds)
+
     def _report(self, name: str, phase: Phase) -> None:
         LOG.info("%s %s", name, phase)
         process = self.stack.processes.get(name)
@@ -87,21 +96,16 @@ def main() -> int:
     state = State.load(home)
     if state is None:
         parser.error(f"{home.state} is missing: use `python -m stack up`")
-    signal.signal(signal.SIGTERM, _leave)
     supervisor = Supervisor(home, state)
+    signal.signal(signal.SIGTERM, lambda *_: supervisor.leave())
     try:
         supervisor.run()
     except StackError as error:
         supervisor.fail(error)
         return 1
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being done
         supervisor.stack.stop()
     return 0
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
 
 
 if __name__ == "__main__":
