@@ -71,13 +71,14 @@ def _decode(record: Any) -> EventRecord:
         event = decode(record.value)
     except ValidationError as error:
         raise _undecodable(error) from None
-    request_id = headers.get("request_id")
-    return EventRecord(
-        record,
-        event,
-        datetime.fromtimestamp(record.timestamp / 1000, UTC),
-        request_id.decode("ascii", "replace") if request_id else None,
-    )
+    appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return EventRecord(record, event, appended_at, _request_id(headers.get("request_id")))
+
+
+def _request_id(header: bytes | None) -> str | None:
+    """None for what the gateway would not have written: it might cost the event its row."""
+    text = header.decode("ascii", "replace") if header else ""
+    return text if text.isascii() and text.isprintable() and text else None
 
 
 def _undecodable(error: ValidationError) -> Undecodable:

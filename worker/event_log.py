@@ -5,8 +5,10 @@ At-least-once: a batch is logged before it is stored, so a crash between the two
 
 import fcntl
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import IO
 
 from loguru import logger
@@ -16,45 +18,70 @@ from worker.batch import EventRecord
 from worker.metrics import WorkerMetrics
 from worker.settings import EventLogSettings
 
+_RETRY_SECONDS = 5.0
+
 
 class EventLog:
     """Never raises for a disk that refuses: the lines are counted as lost to the log, and the pipeline goes on.
 
     Two processes must not rotate one file: the first takes the path of the settings, others ``consumer-2.log`` and on.
+    A file that cannot be opened is tried again every few seconds.
     """
 
     def __init__(self, settings: EventLogSettings, metrics: WorkerMetrics) -> None:
-        self._metrics = metrics
-        self.path, self._lock = _claim(settings.path)
-        logger.info("events are logged to {}", self.path)
-        lines_of = str(self.path)
-        self._lines = logger.bind(**{APART: lines_of})
-        self._handler = logger.add(
-            self.path,
-            filter=lambda record: record["extra"].get(APART) == lines_of,
-            format="{message}",
-            rotation=settings.rotation,
-            retention=settings.retention,
-            compression=settings.compression,
-            watch=True,  # a file that was moved or deleted is begun anew
-            catch=False,  # so that a write the disk refused can be counted here
-        )
+        self._settings, self._metrics = settings, metrics
+        self._lock: IO[str] | None = None
+        self._handler: int | None = None
+        self._lines = logger.bind(**{APART: str(settings.path)})
+        self._next_try = 0.0
 
     def write(self, events: Sequence[EventRecord]) -> None:
         """Write one line an event; a single call for all of them costs a fiftieth of one call each."""
         if not events:
             return
         try:
+            self._open()
             self._lines.info("\n".join(map(_line, events)))  # without arguments, so braces in it mean nothing
         except OSError as error:
             self._metrics.log_errors.inc(len(events))
-            logger.error("{} events could not be logged to {}: {}", len(events), self.path, error)
+            logger.error("{} events could not be logged to {}: {}", len(events), self._settings.path, error)
         else:
             self._metrics.log_lines.inc(len(events))
 
     def close(self) -> None:
-        logger.remove(self._handler)
-        self._lock.close()
+        if self._handler is not None:
+            with suppress(OSError):  # the last lines are counted as lost already
+                logger.remove(self._handler)
+        if self._lock is not None:
+            self._lock.close()
+
+    def _open(self) -> None:
+        """Raises OSError, and between two attempts does so at once."""
+        if self._handler is not None:
+            return
+        if monotonic() < self._next_try:
+            raise OSError("it could not be opened, and is tried again soon")
+        self._next_try = monotonic() + _RETRY_SECONDS
+        path, self._lock = _claim(self._settings.path)
+        try:
+            self._handler = self._add(path)
+        except OSError:
+            self._lock.close()
+            raise
+        logger.info("events are logged to {}", path)
+
+    def _add(self, path: Path) -> int:
+        lines_of = str(self._settings.path)
+        return logger.add(
+            path,
+            filter=lambda record: record["extra"].get(APART) == lines_of,
+            format="{message}",
+            rotation=self._settings.rotation,
+            retention=self._settings.retention,
+            compression=self._settings.compression,
+            watch=True,  # a file that was moved or deleted is begun anew
+            catch=False,  # so that a write the disk refused can be counted here
+        )
 
 
 def _claim(path: Path) -> tuple[Path, IO[str]]:
