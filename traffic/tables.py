@@ -54,7 +54,9 @@ def _times(result: Document) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for name in ("latency", "service", "schedule_delay"):
-        table.add_row(name.replace("_", " "), *(f"{seconds * 1000:,.1f}" for seconds in result[name].values()))
+        table.add_row(
+            name.replace("_", " "), *(f"{seconds * 1000:,.{int(seconds < 1)}f}" for seconds in result[name].values())
+        )
     return table
 
 
