@@ -1,12 +1,14 @@
 """The two hot endpoints: plain ASGI callables, because most of a small request's cost is the framework around it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter as Tally
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Self
 
 from loguru import logger
+from prometheus_client import Counter
 from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
@@ -16,7 +18,7 @@ from api.errors import GatewayError, InternalError, Unavailable
 from api.intake import Intake
 from api.lookup import Recent
 from api.metrics import ApiMetrics, HandlerMetrics, Outcome
-from api.record import Accepted, Published, Receipt, Record, Result, Spooled, record_of
+from api.record import Accepted, Arrival, Published, Receipt, Record, Result, Spooled
 from contract.event import Event
 from contract.topics import EVENTS
 
@@ -30,6 +32,20 @@ class Answer(NamedTuple):
     @classmethod
     def problem(cls, status: int, problem: dict[str, Any], headers: Mapping[str, str]) -> Self:
         return cls(status, to_json(problem), b"application/problem+json", headers)
+
+
+class _Counted(dict[type[Result], Counter]):
+    """The counter for each kind of result."""
+
+    def __init__(self, metrics: ApiMetrics) -> None:
+        super().__init__()
+        self._rejected = metrics.rejected
+        self[Published] = metrics.accepted.labels(Outcome.PUBLISHED)
+        self[Spooled] = metrics.accepted.labels(Outcome.SPOOLED)
+
+    def __missing__(self, kind: type[GatewayError]) -> Counter:
+        self[kind] = self._rejected.labels(kind.reason)
+        return self[kind]
 
 
 class Ingest(ABC):
@@ -52,10 +68,7 @@ class Ingest(ABC):
     ) -> None:
         self._admission, self._intake, self._recent, self._ids = admission, intake, recent, ids
         self._metrics, self._http = metrics, HandlerMetrics(metrics, "POST", self.path)
-        self._accepted_as = {
-            Published: metrics.accepted.labels(Outcome.PUBLISHED),
-            Spooled: metrics.accepted.labels(Outcome.SPOOLED),
-        }
+        self._counted = _Counted(metrics)
         self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,18 +93,14 @@ class Ingest(ABC):
         except Exception as error:  # noqa: BLE001 - the edge of a request: its bug is counted, and said
             logger.opt(exception=error).error("request {} failed", request_id.decode())
             refused = InternalError("Something is broken here; the log tells more under this id.")
-        self._rejected(refused)
+        self._count([refused])
         return refusal(refused, request_id)
 
-    def _accepted(self, record: Record, result: Accepted) -> None:
-        """Count an event by what its answer promises, and remember where it is."""
-        self._metrics.received.inc()
-        self._accepted_as[type(result)].inc()
-        self._recent.note(record, result)
-
-    def _rejected(self, error: GatewayError) -> None:
-        self._metrics.received.inc()
-        self._metrics.rejected.labels(error.reason).inc()
+    def _count(self, results: Iterable[Result]) -> None:
+        """Enter events into the books by what their answers say."""
+        for kind, events in Tally(map(type, results)).items():
+            self._metrics.received.inc(events)
+            self._counted[kind].inc(events)
 
 
 class RegisterEvent(Ingest):
@@ -101,14 +110,15 @@ class RegisterEvent(Ingest):
 
     async def answer(self, call: Call, body: bytes) -> Answer:
         self._admission.charge(call.key, 1)
-        record = record_of(parse_event(body), call.request_id, call.traceparent)
+        record = Arrival(call.request_id, call.traceparent).record(parse_event(body))
         receipt = Receipt(1)
         self._intake.accept(record, receipt, 0)
-        (result,) = await receipt.results()
+        (result,) = results = await receipt.results()
         if isinstance(result, GatewayError):
             raise result
-        self._accepted(record, result)
-        return Answer(201 if isinstance(result, Published) else 202, b"{%s}" % _place(record, result))
+        self._count(results)
+        self._recent.note([(record.event_id, result)])
+        return Answer(201 if isinstance(result, Published) else 202, b"{%s}" % _place(record, result).encode())
 
 
 class RegisterEvents(Ingest):
@@ -124,8 +134,8 @@ class RegisterEvents(Ingest):
     async def answer(self, call: Call, body: bytes) -> Answer:
         events = split(body, call.media_type, self._most_events)
         self._admission.charge(call.key, len(events))
-        records = [_record_or_error(event, call) for event in events]
-        receipt = Receipt(len(records))
+        arrival, receipt = Arrival(call.request_id, call.traceparent), Receipt(len(events))
+        records = [_record_or_error(arrival, event) for event in events]
         for index, record in enumerate(records):
             if isinstance(record, GatewayError):
                 receipt.settle(index, record)
@@ -134,23 +144,20 @@ class RegisterEvents(Ingest):
         results = await receipt.results()
         if results and all(isinstance(result, Unavailable) for result in results):
             raise self._refused_whole(results)
-        return Answer(200, b'{"results":[%s]}' % b",".join(map(self._result, count(), records, results)))
+        accepted = [
+            (record.event_id, result)
+            for record, result in zip(records, results, strict=True)
+            if isinstance(record, Record) and not isinstance(result, GatewayError)
+        ]
+        self._count(results)
+        self._recent.note(accepted)
+        return Answer(200, f'{{"results":[{",".join(map(_result, count(), records, results))}]}}'.encode())
 
     def _refused_whole(self, results: Sequence[Result]) -> GatewayError:
         """One 503 for a batch that met nothing else: a client that reads no further than the status must know."""
         errors = [result for result in results if isinstance(result, GatewayError)]
-        for error in errors[1:]:  # the first is counted with the answer
-            self._rejected(error)
+        self._count(errors[1:])  # the first is counted with the answer
         return errors[0]
-
-    def _result(self, index: int, record: Record | GatewayError, result: Result) -> bytes:
-        if isinstance(record, Record) and not isinstance(result, GatewayError):
-            self._accepted(record, result)
-            return b'{"index":%d,%s}' % (index, _place(record, result))
-        error = record if isinstance(record, GatewayError) else result
-        assert isinstance(error, GatewayError)
-        self._rejected(error)
-        return b'{"index":%d,"status":"rejected","problem":%s}' % (index, to_json(error.problem()))
 
 
 def refusal(error: GatewayError, request_id: bytes) -> Answer:
@@ -158,21 +165,27 @@ def refusal(error: GatewayError, request_id: bytes) -> Answer:
     return Answer.problem(error.status, error.problem(request_id.decode()), headers)
 
 
-def _place(record: Record, result: Accepted) -> bytes:
+def _result(index: int, record: Record | GatewayError, result: Result) -> str:
+    """What a batch's answer says of one event."""
+    if isinstance(result, GatewayError):
+        return f'{{"index":{index},"status":"rejected","problem":{to_json(result.problem()).decode()}}}'
+    assert isinstance(record, Record)  # it was accepted
+    return f'{{"index":{index},{_place(record, result)}}}'
+
+
+def _place(record: Record, result: Accepted) -> str:
     """Where an accepted event is, as the members of a JSON object; ids and topics need no escaping."""
-    event_id = record.event_id.encode()
     if isinstance(result, Published):
-        return b'"event_id":"%s","status":"published","topic":"%s","partition":%d,"offset":%d' % (
-            event_id, EVENTS.name.encode(), result.partition, result.offset,
-        )  # fmt: skip
-    return b'"event_id":"%s","status":"spooled"' % event_id
+        partition, offset = result
+        return f'"event_id":"{record.event_id}",{_PUBLISHED}"partition":{partition},"offset":{offset}'
+    return f'"event_id":"{record.event_id}","status":"spooled"'
 
 
-def _record_or_error(event: Event | GatewayError, call: Call) -> Record | GatewayError:
+def _record_or_error(arrival: Arrival, event: Event | GatewayError) -> Record | GatewayError:
     if isinstance(event, GatewayError):
         return event
     try:
-        return record_of(event, call.request_id, call.traceparent)
+        return arrival.record(event)
     except GatewayError as error:
         return error
 
@@ -182,7 +195,11 @@ async def _send(send: Send, answer: Answer, request_id: bytes) -> None:
         (b"content-type", answer.media_type),
         (b"content-length", b"%d" % len(answer.body)),
         (b"x-request-id", request_id),
-        *((name.encode(), value.encode()) for name, value in answer.headers.items()),
     ]
+    if answer.headers:
+        headers += [(name.encode(), value.encode()) for name, value in answer.headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+_PUBLISHED = f'"status":"published","topic":"{EVENTS.name}",'

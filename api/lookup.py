@@ -1,6 +1,6 @@
 """Where an event is: what this process remembers of it, and what PostgreSQL knows."""
 
-from collections import OrderedDict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 from pydantic import BaseModel, SecretStr
 
 from api.errors import Unavailable
-from api.record import Accepted, Published, Record
+from api.record import Accepted, Published
 from contract.topics import EVENTS
 
 _REMEMBERED = 50_000
@@ -36,19 +36,22 @@ class EventPlace(BaseModel):
 
 
 class Recent:
-    """The last events this process accepted, in a bounded memory."""
+    """The last events this process accepted, in a bounded memory: at least half of ``most``, at most all of it."""
 
     def __init__(self, most: int = _REMEMBERED) -> None:
-        self._most = most
-        self._places: OrderedDict[str, tuple[Accepted, float]] = OrderedDict()
+        self._generation = most // 2
+        self._young: dict[str, tuple[Accepted, float]] = {}
+        self._old: dict[str, tuple[Accepted, float]] = {}
 
-    def note(self, record: Record, result: Accepted) -> None:
-        self._places[record.event_id] = (result, time())
-        if len(self._places) > self._most:
-            self._places.popitem(last=False)
+    def note(self, places: Iterable[tuple[str, Accepted]]) -> None:
+        """Remember where these events are, by their ids."""
+        now = time()
+        self._young.update((event_id, (place, now)) for event_id, place in places)
+        if len(self._young) > self._generation:
+            self._old, self._young = self._young, {}
 
     def place(self, event_id: UUID) -> EventPlace:
-        match self._places.get(str(event_id)):
+        match self._young.get(str(event_id)) or self._old.get(str(event_id)):
             case None:
                 return EventPlace(event_id=event_id, status="unknown")
             case Published(partition, offset), answered_at:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from contract.exposition import NAMESPACE
+from contract.exposition import NAMESPACE, BatchHistogram, ReadCounter
 from contract.signals import ACK_BUCKETS, REQUEST_BUCKETS
 
 
@@ -69,13 +69,13 @@ class ApiMetrics:
         self.accepted = counter("events_accepted_total", "Events answered as accepted.", "outcome")
         self.rejected = counter("events_rejected_total", "Events answered as not accepted.", "reason")
 
-        self.attempts = counter("producer_attempts_total", "Records handed to the producer.")
+        self.attempts = ReadCounter("producer_attempts_total", "Records handed to the producer.", registry)
         self.acked = counter("producer_acked_total", "Records the broker acknowledged.")
         self.late_acks = counter(
             "producer_late_acks_total", "Acks for records that had gone to the spool meanwhile: known second copies."
         )
         self.errors = counter("producer_errors_total", "Records whose delivery failed, by kind.", "kind")
-        self.ack_duration = Histogram(
+        self.ack_duration = BatchHistogram(
             "producer_ack_duration_seconds", "From handing a record to the producer to the broker's ack.",
             namespace=NAMESPACE, registry=registry, buckets=ACK_BUCKETS,
         )  # fmt: skip

@@ -1,11 +1,10 @@
 """What an event becomes on its way out, and what became of it."""
 
 from asyncio import get_running_loop
-from datetime import UTC, datetime
-from os import urandom
-from time import time_ns
+from functools import lru_cache
+from random import getrandbits
+from time import gmtime, strftime, time_ns
 from typing import NamedTuple
-from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -71,31 +70,54 @@ class Receipt:
         return self._results
 
 
-def record_of(event: Event, request_id: bytes, traceparent: bytes | None) -> Record:
-    """The event's record, with an id and the time of receipt. Raises InvalidEvent or TooLarge."""
-    event_id = event.event_id or uuid7()
-    received_at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    try:
-        value = encode(event, event_id, received_at)
-    except ValidationError as error:
-        raise from_validation(error) from None
-    if len(value) > MAX_RECORD_BYTES - _HEADROOM:
-        raise TooLarge(
-            f"The event takes {len(value)} bytes as JSON; at most {MAX_RECORD_BYTES - _HEADROOM} fit a record."
-        )
-    headers = [("schema_version", SCHEMA_VERSION), ("request_id", request_id)]
-    if traceparent is not None:
-        headers.append(("traceparent", traceparent))
-    return Record(str(event_id), event.user_id.encode(), value, headers)
+class Arrival:
+    """What the records of one request share: the time of receipt, and the headers."""
+
+    __slots__ = ("_headers", "_received_at")
+
+    def __init__(self, request_id: bytes, traceparent: bytes | None) -> None:
+        self._received_at = now()
+        self._headers = [_VERSION, ("request_id", request_id)]
+        if traceparent is not None:
+            self._headers.append(("traceparent", traceparent))
+
+    def record(self, event: Event) -> Record:
+        """The event's record, with an id if it has none. Raises InvalidEvent or TooLarge."""
+        event_id = str(event.event_id) if event.event_id else uuid7()
+        try:
+            value = encode(event, event_id, self._received_at)
+        except ValidationError as error:
+            raise from_validation(error) from None
+        if len(value) > _MOST_BYTES:
+            raise TooLarge(f"The event takes {len(value)} bytes as JSON; at most {_MOST_BYTES} fit a record.")
+        return Record(event_id, event.user_id.encode(), value, self._headers)
 
 
-def uuid7() -> UUID:
-    """RFC 9562 §5.7: 48 bits of Unix milliseconds, then random bits, so new rows fall side by side in the index."""
-    random = int.from_bytes(urandom(10))
-    return UUID(
-        int=(time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF) << 80
-        | 0x7 << 76
-        | (random >> 62 & 0xFFF) << 64
-        | 0b10 << 62
-        | random & 0x3FFF_FFFF_FFFF_FFFF
+def now() -> str:
+    """RFC 3339 in UTC, with microseconds."""
+    seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)
+    return f"{_whole(seconds)}.{nanoseconds // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1)
+def _whole(seconds: int) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+
+
+def uuid7() -> str:
+    """RFC 9562 §5.7: 48 bits of Unix milliseconds, then random bits, so new rows fall side by side in the index.
+
+    They need to be unique, not hard to guess, so no system call is made for each.
+    """
+    milliseconds, random = time_ns() // 1_000_000, getrandbits(74)
+    return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031  a third faster than an f-string
+        milliseconds >> 16,
+        milliseconds & 0xFFFF,
+        random >> 62,
+        0x8000 | random >> 48 & 0x3FFF,
+        random & 0xFFFF_FFFF_FFFF,
     )
+
+
+_VERSION = ("schema_version", SCHEMA_VERSION)
+_MOST_BYTES = MAX_RECORD_BYTES - _HEADROOM

@@ -27,17 +27,16 @@ class Broker:
 
     def end(self, topic: Topic) -> int:
         """The sum of the partitions' end offsets."""
-        return sum(self.ends(topic).values())
+        return sum(self._offsets(topic, OffsetSpec.LATEST).values())
 
-    def ends(self, topic: Topic) -> Offsets:
-        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-        answer = self._admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-        return {tp: answer[tp].offset for tp in partitions}
+    def held(self, topic: Topic) -> int:
+        """How many records can be read."""
+        return self.end(topic) - sum(self._offsets(topic, OffsetSpec.EARLIEST).values())
 
     def cut(self, topic: Topic, keep: int) -> Offsets:
         """Drop all but the last ``keep`` records; returns where each partition begins now."""
-        ends = self.ends(topic)
-        begins = {tp: max(end - keep // len(ends), 0) for tp, end in ends.items()}
+        ends, held = self._offsets(topic, OffsetSpec.LATEST), self._offsets(topic, OffsetSpec.EARLIEST)
+        begins = {tp: max(end - keep // len(ends), held[tp]) for tp, end in ends.items()}
         self._admin.delete_records(begins)
         return begins
 
@@ -45,6 +44,11 @@ class Broker:
         """How many records from there on the group has committed."""
         commits = self._admin.list_group_offsets({group: None})[group]
         return sum(max(commits[tp].offset - begin, 0) for tp, begin in begins.items() if tp in commits)
+
+    def _offsets(self, topic: Topic, which: OffsetSpec) -> Offsets:
+        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        answer = self._admin.list_partition_offsets(dict.fromkeys(partitions, which))
+        return {tp: answer[tp].offset for tp in partitions}
 
     def close(self) -> None:
         self._admin.close()

@@ -37,8 +37,8 @@ class Laboratory:
         return pid
 
     def fill(self, records: int) -> None:
-        """See that the topic has had at least so many records, and that no more are under way."""
-        while settled(lambda: self.broker.end(EVENTS))[0] < records:
+        """See that the topic holds at least so many records, and that no more are under way."""
+        while settled(lambda: self.broker.held(EVENTS))[0] < records:
             self.wrk.run(self.url(servers.PUBLISHERS[1]) + "/register_events", 8, 1, events=500)
 
     @contextmanager

@@ -91,14 +91,15 @@ def parse(body: bytes | str) -> Event:
     return _EVENT.validate_json(body)  # type: ignore[no-any-return]
 
 
-def encode(event: Event, event_id: UUID, received_at: str) -> bytes:
+def encode(event: Event, event_id: UUID | str, received_at: str) -> bytes:
     """The value of the event's record: one line of JSON. ``received_at`` is RFC 3339 in UTC.
 
-    Raises ValidationError when the event holds what PostgreSQL's jsonb would refuse.
+    ``event_id`` is for an event that has none of its own. Raises ValidationError when the event holds what
+    PostgreSQL's jsonb would refuse.
     """
-    event.event_id = event_id
-    text = _WRITE(event, exclude_none=True)
-    value: bytes = text[:-1] + b',"received_at":"' + received_at.encode() + b'"}'
+    text: bytes = _WRITE(event, exclude_none=True)
+    members = text[1:-1] if event.event_id else b'"event_id":"%s",%s' % (str(event_id).encode(), text[1:-1])
+    value = b'{%s,"received_at":"%s"}' % (members, received_at.encode())
     if _suspicious(value):
         _refuse_unstorable(event)
     return value

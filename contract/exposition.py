@@ -1,18 +1,26 @@
 """How metrics leave a process: the registry every process starts from, and the server Prometheus scrapes."""
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import repeat
 from os import environ
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
+    Histogram,
     Info,
+    Metric,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
     start_http_server,
 )
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 NAMESPACE = "pipeline"
 
@@ -28,6 +36,31 @@ def build_registry(service: str) -> CollectorRegistry:
         {"service": service, "version": _version(), "revision": environ.get("PIPELINE_REVISION", "unknown")}
     )
     return registry
+
+
+class ReadCounter(Collector):
+    """A counter that is read at each scrape, for what somebody counts anyway."""
+
+    def __init__(self, name: str, text: str, registry: CollectorRegistry) -> None:
+        self._name, self._text = name, text
+        self._count: Callable[[], int] = int
+        registry.register(self)
+
+    def set_function(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[Metric]:
+        family: Any = CounterMetricFamily  # its constructor has no types
+        yield family(f"{NAMESPACE}_{self._name}", self._text, self._count())
+
+
+class BatchHistogram(Histogram):
+    """A histogram that takes many values at once: one by one they cost more than what they measure."""
+
+    def observe_all(self, values: Sequence[float]) -> None:
+        for bucket, count in Tally(map(bisect_left, repeat(self._upper_bounds), values)).items():
+            self._buckets[bucket].inc(count)
+        self._sum.inc(sum(values))
 
 
 def serve(registry: CollectorRegistry, host: str, port: int) -> Callable[[], None]:

@@ -38,10 +38,11 @@ class Flight:
 
     def __init__(self, max_records: int, max_bytes: int, metrics: ApiMetrics) -> None:
         self._metrics, self._max_records, self._max_bytes = metrics, max_records, max_bytes
-        self._records = self._bytes = 0
+        self._records = self._bytes = self._attempts = 0
         self._pace = Pace()
         self._landed: deque[tuple[Settled, Record, float, Published | DeliveryFailed]] = deque()
         self._armed = False
+        metrics.attempts.set_function(lambda: self._attempts)
         metrics.inflight_limit_records.set(max_records)
         metrics.inflight_limit_bytes.set(max_bytes)
         metrics.inflight_records.set_function(lambda: self._records)
@@ -56,7 +57,12 @@ class Flight:
         if self._records >= self._max_records or self._bytes + record.size > self._max_bytes:
             wait = self._pace.seconds_until_room(max(self._records // 10, 1))
             raise Overloaded("Too many events are waiting for Kafka.", retry_after=wait)
-        self._metrics.attempts.inc()
+        self._attempts += 1
+
+    @property
+    def records(self) -> int:
+        """How many are not settled yet."""
+        return self._records
 
     def begin(self, record: Record) -> None:
         self._records += 1
@@ -78,18 +84,18 @@ class Flight:
     def settle(self) -> None:
         """Settle all that has landed."""
         self._armed = False  # first, so that whatever lands from here on wakes the loop again
-        now, acks = perf_counter(), 0
+        now, durations = perf_counter(), []
         while self._landed:
             settled, record, sent_at, result = self._landed.popleft()
             self._records -= 1
             self._bytes -= record.size
             if isinstance(result, Published):
-                acks += 1
-                self._metrics.ack_duration.observe(now - sent_at)
+                durations.append(now - sent_at)
             else:
                 self._metrics.errors.labels(result.kind).inc()
             settled(result)
-        if acks:
-            self._pace.step(acks)
-            self._metrics.acked.inc(acks)
+        if durations:
+            self._pace.step(len(durations))
+            self._metrics.acked.inc(len(durations))
+            self._metrics.ack_duration.observe_all(durations)
             self._metrics.last_ack.set(time())

@@ -9,21 +9,21 @@ from uuid import RFC_4122, UUID
 import pytest
 
 from api.errors import InvalidEvent, TooLarge
-from api.record import SPOOLED, Published, Receipt, record_of, uuid7
+from api.record import SPOOLED, Arrival, Published, Receipt, uuid7
 from contract.event import decode, parse
 from contract.topics import MAX_RECORD_BYTES
 
 
 def test_ids_are_uuids_of_version_7_with_the_time_of_now() -> None:
     before = time_ns() // 1_000_000
-    event_id = uuid7()
+    event_id = UUID(uuid7())
     after = time_ns() // 1_000_000
     assert (event_id.version, event_id.variant) == (7, RFC_4122)
     assert before <= event_id.int >> 80 <= after
 
 
 def test_ids_do_not_repeat_and_follow_time() -> None:
-    ids = [uuid7() for _ in range(10_000)]
+    ids = [UUID(uuid7()) for _ in range(10_000)]
     assert len(set(ids)) == len(ids)
     milliseconds = [event_id.int >> 80 for event_id in ids]
     assert all(first <= second for first, second in pairwise(milliseconds))
@@ -32,15 +32,15 @@ def test_ids_do_not_repeat_and_follow_time() -> None:
 def test_all_74_random_bits_are_used() -> None:
     seen, unseen = 0, (1 << 128) - 1
     for _ in range(200):
-        seen |= uuid7().int
-        unseen &= uuid7().int
+        seen |= UUID(uuid7()).int
+        unseen &= UUID(uuid7()).int
     changing = seen & ~unseen & ((1 << 80) - 1)
     assert changing.bit_count() == 74
 
 
 def test_a_record_holds_the_event_with_its_id_and_the_time_of_receipt() -> None:
     before = datetime.now(UTC)
-    record = record_of(parse('{"event_type":"a","user_id":"schlüssel"}'), b"request", b"trace")
+    record = Arrival(b"request", b"trace").record(parse('{"event_type":"a","user_id":"schlüssel"}'))
     stored = decode(record.value)
     assert stored.event_id == UUID(record.event_id)
     assert before <= stored.received_at <= datetime.now(UTC)
@@ -49,20 +49,20 @@ def test_a_record_holds_the_event_with_its_id_and_the_time_of_receipt() -> None:
 
 
 def test_without_a_trace_there_is_no_header_for_it() -> None:
-    record = record_of(parse('{"event_type":"a","user_id":"u"}'), b"request", None)
+    record = Arrival(b"request", None).record(parse('{"event_type":"a","user_id":"u"}'))
     assert [name for name, _ in record.headers] == ["schema_version", "request_id"]
 
 
 def test_what_postgresql_would_refuse_is_no_event() -> None:
     with pytest.raises(InvalidEvent):
-        record_of(parse('{"event_type":"a","user_id":"u","properties":{"a":NaN}}'), b"request", None)
+        Arrival(b"request", None).record(parse('{"event_type":"a","user_id":"u","properties":{"a":NaN}}'))
 
 
 def test_a_record_that_would_not_fit_is_refused_and_the_largest_that_fits_is_not() -> None:
     def of(size: int) -> int:
         text = "x" * size
         event = parse(f'{{"event_type":"a","user_id":"{"🙂" * 128}","properties":{{"a":"{text}"}}}}')
-        return len(record_of(event, b"r" * 128, b"t" * 55).value)
+        return len(Arrival(b"r" * 128, b"t" * 55).record(event).value)
 
     overhead = of(0)
     assert of(MAX_RECORD_BYTES - 2_048 - overhead) == MAX_RECORD_BYTES - 2_048
