@@ -24,7 +24,7 @@ test: .venv/.dev ## Run every test that needs no Docker
 	$(RUN)pytest -m "not long" tests/unit tests/integration tests/faults
 
 test-compose: .venv/.dev ## Run the journey through docker-compose.yml; COMPOSE="..." names another compose command
-	COMPOSE="$(COMPOSE)" $(RUN)pytest -v tests/system
+	COMPOSE="$(COMPOSE)" $(RUN)pytest -v --exitfirst tests/system
 
 .venv/.%: requirements/%.txt
 	@$(PYTHON) -m stack.venv $< && touch $@

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +30,7 @@ class Compose:
 
     def __call__(self, *arguments: str, **environment: str) -> str:
         """What the command prints on stdout; progress goes to stderr. Fails the test when the command fails."""
-        try:
-            done = subprocess.run(
-                [*self._command, *arguments],
-                cwd=ROOT,
-                env=self.environment | environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        except FileNotFoundError as error:
-            pytest.fail(f"There is no {error.filename} here: install Docker with Compose, or set COMPOSE=command.")
+        done = self._run(arguments, environment)
         if done.returncode:
             pytest.fail(f"`{shlex.join(done.args)}` ended with {done.returncode}:\n{done.stdout}")
         return done.stdout
@@ -47,7 +38,10 @@ class Compose:
     def up(self, *scale: str, **environment: str) -> None:
         """Start what is missing and wait until all of it is healthy; ``scale`` as in worker=3."""
         options = [part for each in scale for part in ("--scale", each)]
-        self("up", "--detach", "--wait", "--wait-timeout", "300", *options, **environment)
+        done = self._run(("up", "--detach", "--wait", "--wait-timeout", "300", *options), environment)
+        if done.returncode:
+            logs = self._run(("logs", "--tail", "20", "--no-color"), environment).stdout
+            pytest.fail(f"`{shlex.join(done.args)}` ended with {done.returncode}; the services say:\n{logs}")
 
     def down(self, *options: str) -> None:
         self("--profile", "*", "down", "--remove-orphans", *options)
@@ -56,6 +50,20 @@ class Compose:
         """One object a container, with Service, State, Health, ExitCode."""
         text = self("ps", "--all", "--format", "json")
         return json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+
+    def _run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(
+                [*self._command, *arguments],
+                cwd=ROOT,
+                env=self.environment | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for pytest, which then takes the project down
+            )
+        except FileNotFoundError as error:
+            pytest.fail(f"There is no {error.filename} here: install Docker with Compose, or set COMPOSE=command.")
 
 
 class Events:
