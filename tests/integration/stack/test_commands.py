@@ -165,7 +165,7 @@ def test_a_service_that_cannot_start_stops_the_start_and_shows_its_log(another_h
         command(another_home, "up", "--free-ports"), cwd=ROOT, env=bad, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 1
-    assert re.search(r"api ended with exit code \d+(.|\n)*never", done.stderr)
+    assert re.search(r"api ended with exit code \d+(.|\n)*API_PUBLISH_DEADLINE_SECONDS", done.stderr)
     assert processes(another_home) == []
 
 
