@@ -1,0 +1,50 @@
+"""The stages of an event's way, and that they add up."""
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from tests.unit.worker.records import APPENDED_MS, event_of, value
+from worker.latency import Latency
+from worker.metrics import Stage, WorkerMetrics
+
+APPENDED = APPENDED_MS / 1000
+RECEIVED = APPENDED - 0.25
+
+
+@pytest.fixture
+def metrics() -> WorkerMetrics:
+    return WorkerMetrics(CollectorRegistry())
+
+
+def observed(metrics: WorkerMetrics, name: str, **labels: str) -> float:
+    found = metrics.registry.get_sample_value(f"pipeline_{name}", labels)
+    assert found is not None
+    return found
+
+
+def stages(metrics: WorkerMetrics) -> list[float]:
+    return [observed(metrics, "stage_duration_seconds_sum", stage=stage) for stage in Stage]
+
+
+def test_the_stages_add_up_to_the_whole_way(metrics: WorkerMetrics) -> None:
+    event = event_of(value(received_at="2026-01-01T10:00:00.500000Z"))
+    assert event.event.received_at.timestamp() == RECEIVED
+    Latency(metrics).observe([event, event], APPENDED + 0.5, APPENDED + 1.5)
+    assert stages(metrics) == pytest.approx([0.5, 1.0, 2.0])
+    assert observed(metrics, "end_to_end_latency_seconds_sum") == pytest.approx(sum(stages(metrics)))
+    assert observed(metrics, "end_to_end_latency_seconds_count") == 2
+    assert observed(metrics, "clock_skew_total") == 0
+
+
+def test_a_stage_that_two_clocks_make_negative_counts_as_nothing_and_as_skew(metrics: WorkerMetrics) -> None:
+    event = event_of(value(received_at="2026-01-01T10:00:02.750000Z"))
+    Latency(metrics).observe([event], APPENDED - 1, APPENDED + 5)
+    assert stages(metrics) == pytest.approx([0.0, 0.0, 6.0])
+    assert observed(metrics, "clock_skew_total") == 2
+
+
+def test_the_grain_of_the_brokers_clock_is_no_skew(metrics: WorkerMetrics) -> None:
+    event = event_of(value(received_at="2026-01-01T10:00:00.750900Z"))
+    Latency(metrics).observe([event], APPENDED, APPENDED + 1)
+    assert observed(metrics, "clock_skew_total") == 0
+    assert min(stages(metrics)) >= 0
