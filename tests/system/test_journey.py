@@ -82,10 +82,11 @@ def test_the_simulator_in_the_network_ends_with_10_000_stored(compose: Compose, 
     assert len(events.ids() - before) == 10_000
 
 
-def test_consumer_log_has_one_line_for_each_stored_event(events: Events) -> None:
-    lines = logged("consumer.*")
+def test_consumer_log_has_a_line_for_each_stored_event(events: Events) -> None:
+    stored = events.ids()
 
-    assert {event_id: lines[event_id] for event_id in events.ids()} == dict.fromkeys(events.ids(), 1)
+    assert len(stored) == 20_000
+    assert stored <= logged("consumer.*").keys()
 
 
 def test_lag_is_back_at_zero(prometheus: Prometheus) -> None:
