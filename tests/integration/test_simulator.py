@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections.abc import Iterator
 from subprocess import CompletedProcess
 from typing import Any
@@ -90,6 +91,18 @@ def test_events_that_no_worker_stores_are_missing_and_named(stack: Stack, databa
     stack.start("worker")
     query = "SELECT count(*) FROM events WHERE event_id = ANY(%s::uuid[])"
     until(lambda: database.execute(query, (facts["audit"]["missing"],)).fetchone() == (50,), within=60)
+
+
+@pytest.mark.usefixtures("worker_at_rest")
+def test_a_stop_during_the_drain_ends_the_wait_with_what_the_table_has(stack: Stack) -> None:
+    with start("--events", "50", "--json", environment=stack.env | {"TRAFFIC_METRICS_PORT": "0"}) as process:
+        assert process.stderr is not None
+        until(lambda: process.stderr.readline().startswith("sending: 50 of 50"), within=60)
+        process.send_signal(signal.SIGINT)
+        stdout, _ = process.communicate(timeout=60)
+    facts = json.loads(stdout)
+    assert (process.returncode, facts["interrupted"]) == (130, True)
+    assert facts["accepted"] == facts["audit"]["stored"] + len(facts["audit"]["missing"]) == 50
 
 
 def test_a_drain_waits_for_a_worker_that_comes_back(stack: Stack, database: psycopg.Connection) -> None:
