@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Event, Thread
 from time import perf_counter
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.partitioner.default import murmur2
+from kafka.structs import TopicPartition
 from loguru import logger
 
 from api.metrics import ProducerError
@@ -26,12 +27,12 @@ class KafkaPythonPublisher:
 
     def __init__(self, kafka: KafkaSettings, flight: Flight) -> None:
         self._kafka, self._flight = kafka, flight
-        self._partitions = 0
+        self._partitions: list[TopicPartition] = []
         self._stopping = Event()
 
     @property
     def ready(self) -> bool:
-        return self._partitions > 0
+        return bool(self._partitions)
 
     async def start(self) -> None:
         self._flight.open()
@@ -54,17 +55,20 @@ class KafkaPythonPublisher:
 
     def send(self, record: Record, settled: Settled) -> None:
         self._flight.check(record)
-        sent_at = perf_counter()
-        partition = (_hash(record.key) & 0x7FFFFFFF) % self._partitions
+        landed = partial(self._landed, settled, record, perf_counter())
+        partition = self._partitions[(_hash(record.key) & 0x7FFFFFFF) % len(self._partitions)]
         try:
-            sent = self._producer.send(
-                EVENTS.name, record.value, key=record.key, headers=record.headers, partition=partition
+            # What KafkaProducer.send does besides is asking, for each record, what is known here: types, partition
+            # and size; it costs more than the appending.
+            sent, is_full, is_new, _ = self._producer._accumulator.append(
+                partition, None, record.key, record.value, record.headers
             )
         except kafka_errors.KafkaError as error:
             raise self._flight.refused(_kind(error), str(error)) from error
         self._flight.begin(record)
-        sent.add_callback(self._acked, settled, record, sent_at)
-        sent.add_errback(self._failed, settled, record, sent_at)
+        sent.add_both(landed)
+        if is_full or is_new:
+            self._producer._sender.wakeup()
 
     async def stop(self, seconds: float) -> None:
         self._stopping.set()
@@ -74,18 +78,20 @@ class KafkaPythonPublisher:
             await asyncio.to_thread(self._producer.close, 1)
         self._flight.settle()
 
-    def _acked(self, settled: Settled, record: Record, sent_at: float, metadata: Any) -> None:
-        self._flight.land(settled, record, sent_at, Published(metadata.partition, metadata.offset))
-
-    def _failed(self, settled: Settled, record: Record, sent_at: float, error: Exception) -> None:
-        failure = DeliveryFailed(_kind(error), str(error) or type(error).__name__)
-        self._flight.land(settled, record, sent_at, failure)
+    def _landed(self, settled: Settled, record: Record, sent_at: float, outcome: Any) -> None:
+        """On the sender's thread; the outcome is the record's metadata or an exception."""
+        if isinstance(outcome, Exception):
+            result: Published | DeliveryFailed = DeliveryFailed(_kind(outcome), str(outcome) or type(outcome).__name__)
+        else:
+            result = Published(outcome.partition, outcome.offset)
+        self._flight.land(settled, record, sent_at, result)
 
     def _learn_layout(self) -> None:
         """Ask for the topic's partitions until Kafka answers, then now and then again, should some be added."""
         while not self._stopping.is_set():
             try:
-                self._partitions = len(self._producer.partitions_for(EVENTS.name))
+                known = self._producer.partitions_for(EVENTS.name)
+                self._partitions = [TopicPartition(EVENTS.name, number) for number in sorted(known)]
             except kafka_errors.KafkaError as error:
                 logger.debug("the layout of topic {} is not known yet: {}", EVENTS.name, error)
             self._stopping.wait(30 if self._partitions else 0.2)

@@ -16,13 +16,19 @@ from api.record import Published, Record
 from contract.kafka import KafkaSettings
 from contract.topics import EVENTS, MAX_RECORD_BYTES
 
+_POLL_SECONDS = 0.001
+
 
 class LibrdkafkaPublisher:
-    """A Publisher whose own thread polls librdkafka for acks and lands them."""
+    """A Publisher that asks librdkafka for acks on the event loop, every millisecond while there are records in flight.
+
+    A thread that waited for them would need the interpreter's lock anew for each ack, which a busy loop gives up only
+    every five milliseconds.
+    """
 
     def __init__(self, kafka: KafkaSettings, flight: Flight) -> None:
         self._kafka, self._flight = kafka, flight
-        self._ready = False
+        self._ready = self._polling = False
         self._stopping = Event()
 
     @property
@@ -49,12 +55,9 @@ class LibrdkafkaPublisher:
                 "log_level": 0,
             }
         )
-        self._threads = [
-            Thread(target=self._poll, name="kafka-acks", daemon=True),
-            Thread(target=self._learn_layout, name="kafka-layout", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._loop = asyncio.get_running_loop()
+        self._layout = Thread(target=self._learn_layout, name="kafka-layout", daemon=True)
+        self._layout.start()
 
     def send(self, record: Record, settled: Settled) -> None:
         self._flight.check(record)
@@ -72,12 +75,14 @@ class LibrdkafkaPublisher:
         except KafkaException as error:
             raise self._flight.refused(_kind(error.args[0]), str(error)) from error
         self._flight.begin(record)
+        if not self._polling:
+            self._polling = True
+            self._loop.call_later(_POLL_SECONDS, self._poll)
 
     async def stop(self, seconds: float) -> None:
-        await asyncio.to_thread(self._producer.flush, seconds)
         self._stopping.set()
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(self._layout.join)
+        await asyncio.to_thread(self._producer.flush, seconds)
         self._producer.purge()
         self._flight.settle()
 
@@ -90,8 +95,11 @@ class LibrdkafkaPublisher:
         self._flight.land(settled, record, sent_at, result)
 
     def _poll(self) -> None:
-        while not self._stopping.is_set():
-            self._producer.poll(0.1)
+        self._producer.poll(0)
+        self._flight.settle()
+        self._polling = self._flight.records > 0
+        if self._polling:
+            self._loop.call_later(_POLL_SECONDS, self._poll)
 
     def _learn_layout(self) -> None:
         while not self._ready and not self._stopping.is_set():
