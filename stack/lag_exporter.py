@@ -4,7 +4,6 @@ A partition without a commit has lag -1 and is left out of the group's sum, a gr
 has no series for it, and while the broker is away the Kafka series are absent and the process lives on.
 """
 
-import logging
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
@@ -14,13 +13,13 @@ from typing import Any, Final
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
+from loguru import logger
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from contract.exposition import serve
-
-LOG: Final = logging.getLogger(__name__)
+from contract.logs import log_to_stderr
 
 _PLACE: Final = ("topic", "partition")
 _FAMILIES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -135,40 +134,46 @@ class KafkaCollector(Collector):
     def __init__(self, connect: Callable[[], KafkaAdminClient], topics: str, groups: str) -> None:
         self._connect, self._topics, self._groups = connect, re.compile(topics), re.compile(groups)
         self._admin: KafkaAdminClient | None = None
+        self._away = False
         self._turn = Lock()
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         with self._turn:
             try:
                 self._admin = self._admin or self._connect()
-                return list(read(self._admin, self._topics, self._groups).families.values())
+                snapshot = read(self._admin, self._topics, self._groups)
             except KafkaError as error:
-                LOG.warning("the Kafka series are absent from this scrape: %s", error)
-                self._disconnect()
+                self._disconnect(error)
                 return []
+            self._away = False
+            return list(snapshot.families.values())
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Registering asks for the names; the broker need not be there for that."""
         return Snapshot().families.values()
 
-    def _disconnect(self) -> None:
+    def _disconnect(self, error: KafkaError) -> None:
+        if not self._away:
+            logger.warning("Kafka is away, its series are absent until it is back: {}", error)
+        self._away = True
         if self._admin:
             self._admin.close()
             self._admin = None
 
 
 def main() -> None:
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr("kafka-exporter", "INFO")
     flags = _flags()
     host, port = flags.address.rsplit(":", 1)
     registry = CollectorRegistry()
 
     def connect() -> KafkaAdminClient:
         # A scrape must end before Prometheus gives up on it.
-        return KafkaAdminClient(bootstrap_servers=flags.servers, bootstrap_timeout_ms=1000, request_timeout_ms=1500)
+        return KafkaAdminClient(bootstrap_servers=flags.servers, bootstrap_timeout_ms=800, request_timeout_ms=1000)
 
     registry.register(KafkaCollector(connect, flags.topics, flags.groups))
     serve(registry, host or "0.0.0.0", int(port))  # noqa: S104  as the original does with ":9308"
+    logger.info("the lag of {} is at port {}", ", ".join(flags.servers), port)
     Event().wait()
 
 
