@@ -9,7 +9,6 @@ import sys
 from threading import Event
 from types import FrameType
 
-from kafka.errors import KafkaError
 from loguru import logger
 
 from contract.logs import log_to_stderr
@@ -28,16 +27,13 @@ def main() -> int:
         return 2
     logger.info("settings: {}", settings)
     stop = _stop_on_signals()
-    with build_worker(settings) as worker:
+    with build_worker(settings, stop) as worker:
         try:
-            worker.run(stop)
+            worker.run()
         except TooManyDeadLetters as error:
             logger.critical("halted, and nothing more is parked: {}. Mend the cause, then restart this worker.", error)
-            worker.halt(stop)
+            worker.halt()
             return 3
-        except KafkaError as error:
-            logger.critical("Kafka keeps failing, so a new process shall try: {}", error)
-            return 1
     return 0
 
 

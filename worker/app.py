@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from threading import Event as Stop
 
 from kafka import KafkaConsumer
-from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from contract.exposition import build_registry, serve
@@ -17,11 +18,16 @@ from worker.heartbeat import Heartbeat
 from worker.metrics import WorkerMetrics
 from worker.settings import WorkerSettings
 from worker.store import Store
+from worker.subscription import Subscription
+from worker.watchdog import Watchdog
 
 
 @contextmanager
-def build_worker(settings: WorkerSettings) -> Iterator[Worker]:
-    """A worker whose clients, files and ports are closed on the way out. Waits neither for Kafka nor PostgreSQL."""
+def build_worker(settings: WorkerSettings, stop: Stop) -> Iterator[Worker]:
+    """A worker whose clients, files and ports are closed on the way out. Waits neither for Kafka nor PostgreSQL.
+
+    It ends soon after ``stop`` is set.
+    """
     registry = build_registry("worker")
     metrics = WorkerMetrics(registry)
     database_url = settings.database_url.get_secret_value()
@@ -30,22 +36,23 @@ def build_worker(settings: WorkerSettings) -> Iterator[Worker]:
         closing.enter_context(Census(database_url, metrics))
         event_log = EventLog(settings.event_log, metrics)
         closing.callback(event_log.close)
-        store = Store(database_url, settings.group, EVENTS.name)
+        store = Store(database_url, settings.group, EVENTS.name, stop)
         closing.callback(store.close)
         dead_letters = DeadLetters(settings.kafka, settings.group, metrics)
         closing.callback(dead_letters.close)
-        consumer = _consumer(settings)
-        closing.callback(consumer.close, autocommit=False, timeout_ms=int(settings.shutdown_seconds * 1000))
-        consumer.subscribe([EVENTS.name], listener=_Rebalances(metrics))
+        subscription = Subscription(partial(_consumer, settings), metrics)
+        closing.callback(subscription.close, settings.shutdown_seconds / 2)
         yield Worker(
-            consumer,
+            subscription,
             store,
             event_log,
             dead_letters,
             DeadLetterLimit(settings.dead_letter_max_run, settings.dead_letter_max_share),
+            Watchdog(settings.stall_seconds),
             metrics,
             retry_max_seconds=settings.retry_max_seconds,
             beat=Heartbeat(settings.heartbeat_path).beat,
+            stop=stop,
         )
 
 
@@ -71,17 +78,3 @@ def _consumer(settings: WorkerSettings) -> KafkaConsumer:
         reconnect_backoff_max_ms=1_000,
         metrics_enabled=False,  # ours say more, and theirs cost a tenth of the fetch path
     )
-
-
-class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Only counts: kafka-python calls it on its IO thread, where nothing may block."""
-
-    def __init__(self, metrics: WorkerMetrics) -> None:
-        self._assigned = metrics.rebalances.labels("assigned")
-        self._revoked = metrics.rebalances.labels("revoked")
-
-    def on_partitions_assigned(self, assigned: object) -> None:
-        self._assigned.inc()
-
-    def on_partitions_revoked(self, revoked: object) -> None:
-        self._revoked.inc()

@@ -28,6 +28,11 @@ class DeadRecord(NamedTuple):
     reason: Parked
     detail: str
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Partition and offset."""
+        return self.record.partition, self.record.offset
+
 
 class Span(NamedTuple):
     """What a batch covers of a partition: from ``expected`` up to but not including ``next_offset``."""
@@ -37,13 +42,14 @@ class Span(NamedTuple):
 
 
 class Batch:
-    """``spans`` is by partition; ``polled_at`` in Unix seconds."""
+    """``spans`` is by partition; ``polled_at`` in Unix seconds; ``parked`` are places of dead letters."""
 
     def __init__(self, polled_at: float) -> None:
         self.polled_at = polled_at
         self.events: list[EventRecord] = []
         self.dead: list[DeadRecord] = []
         self.spans: dict[int, Span] = {}
+        self.parked: set[tuple[int, int]] = set()
 
     def __len__(self) -> int:
         return len(self.events) + len(self.dead)

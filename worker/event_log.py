@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from time import monotonic
 from typing import IO
 
 from loguru import logger
@@ -18,63 +17,59 @@ from worker.batch import EventRecord
 from worker.metrics import WorkerMetrics
 from worker.settings import EventLogSettings
 
-_RETRY_SECONDS = 5.0
-
 
 class EventLog:
     """Never raises for a disk that refuses: the lines are counted as lost to the log, and the pipeline goes on.
 
     Two processes must not rotate one file: the first takes the path of the settings, others ``consumer-2.log`` and on.
-    A file that cannot be opened is tried again every few seconds.
+    A file that could not be opened or written is let go, and opened again for the next events.
     """
 
     def __init__(self, settings: EventLogSettings, metrics: WorkerMetrics) -> None:
         self._settings, self._metrics = settings, metrics
+        self.path = settings.path
         self._lock: IO[str] | None = None
         self._handler: int | None = None
-        self._lines = logger.bind(**{APART: str(settings.path)})
-        self._next_try = 0.0
+        self._torn = False
+        try:
+            self._open()
+        except OSError as error:
+            logger.error("events cannot be logged to {} yet: {}", self.path, error)
 
     def write(self, events: Sequence[EventRecord]) -> None:
         """Write one line an event; a single call for all of them costs a fiftieth of one call each."""
         if not events:
             return
+        lines = "\n".join(map(_line, events))
         try:
             self._open()
-            self._lines.info("\n".join(map(_line, events)))  # without arguments, so braces in it mean nothing
+            # Without arguments, so braces in it mean nothing. A new line ends what a failed write may have left.
+            logger.bind(**{APART: str(self.path)}).info("\n" + lines if self._torn else lines)
         except OSError as error:
+            self._let_go()
             self._metrics.log_errors.inc(len(events))
-            logger.error("{} events could not be logged to {}: {}", len(events), self._settings.path, error)
+            logger.error("{} events could not be logged to {}: {}", len(events), self.path, error)
         else:
+            self._torn = False
             self._metrics.log_lines.inc(len(events))
 
     def close(self) -> None:
-        if self._handler is not None:
-            with suppress(OSError):  # the last lines are counted as lost already
-                logger.remove(self._handler)
+        self._let_go()
         if self._lock is not None:
             self._lock.close()
 
     def _open(self) -> None:
-        """Raises OSError, and between two attempts does so at once."""
-        if self._handler is not None:
-            return
-        if monotonic() < self._next_try:
-            raise OSError("it could not be opened, and is tried again soon")
-        self._next_try = monotonic() + _RETRY_SECONDS
-        path, self._lock = _claim(self._settings.path)
-        try:
-            self._handler = self._add(path)
-        except OSError:
-            self._lock.close()
-            raise
-        logger.info("events are logged to {}", path)
+        """Raises OSError."""
+        if self._lock is None:
+            self.path, self._lock = _claim(self._settings.path)
+        if self._handler is None:
+            self._handler = self._add(str(self.path))
+            logger.info("events are logged to {}", self.path)
 
-    def _add(self, path: Path) -> int:
-        lines_of = str(self._settings.path)
+    def _add(self, path: str) -> int:
         return logger.add(
             path,
-            filter=lambda record: record["extra"].get(APART) == lines_of,
+            filter=lambda record: record["extra"].get(APART) == path,
             format="{message}",
             rotation=self._settings.rotation,
             retention=self._settings.retention,
@@ -82,6 +77,13 @@ class EventLog:
             watch=True,  # a file that was moved or deleted is begun anew
             catch=False,  # so that a write the disk refused can be counted here
         )
+
+    def _let_go(self) -> None:
+        handler, self._handler = self._handler, None
+        self._torn = True
+        if handler is not None:
+            with suppress(OSError):  # what it still held is counted as lost already
+                logger.remove(handler)
 
 
 def _claim(path: Path) -> tuple[Path, IO[str]]:

@@ -21,6 +21,7 @@ class Step(StrEnum):
     """Where in its loop the worker met an error."""
 
     POLL = "poll"
+    STALL = "stall"  # a partition had records and did not move
     DEAD_LETTER = "dead_letter"
     LOG = "log"
     STORE = "store"

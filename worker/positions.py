@@ -1,8 +1,7 @@
 """Where each partition goes on: PostgreSQL's offsets, brought together with what the topic still holds."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 
-from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 from loguru import logger
 
@@ -10,14 +9,20 @@ from contract.topics import EVENTS
 from worker.batch import Span
 from worker.metrics import WorkerMetrics
 from worker.store import Store
+from worker.subscription import Subscription
 
 
 class Positions:
     """The next offset to store of each partition this worker owns, as the table has it."""
 
-    def __init__(self, consumer: KafkaConsumer, store: Store, metrics: WorkerMetrics) -> None:
-        self._consumer, self._store, self._metrics = consumer, store, metrics
+    def __init__(self, subscription: Subscription, store: Store, metrics: WorkerMetrics) -> None:
+        self._subscription, self._store, self._metrics = subscription, store, metrics
         self._next: dict[TopicPartition, int] = {}
+        self._owned: set[TopicPartition] = set()
+
+    @property
+    def all(self) -> Mapping[TopicPartition, int]:
+        return self._next
 
     def get(self, partition: TopicPartition) -> int | None:
         """None until ``place`` has put the partition in its place."""
@@ -26,7 +31,8 @@ class Positions:
     def move(self, spans: Iterable[tuple[int, Span]]) -> None:
         self._next |= {TopicPartition(EVENTS.name, partition): span.next_offset for partition, span in spans}
 
-    def forget(self, partitions: Collection[TopicPartition]) -> None:
+    def forget(self, partitions: Iterable[TopicPartition]) -> None:
+        """They are placed anew."""
         for partition in partitions:
             self._next.pop(partition, None)
 
@@ -35,23 +41,21 @@ class Positions:
 
         May block. Raises StoreUnavailable, and KafkaError when the topic's bounds cannot be asked.
         """
-        assigned = self._consumer.assignment()
-        self._drop(self._next.keys() - assigned)
-        unplaced = assigned - self._next.keys()
-        self._metrics.assigned.set(len(assigned))
+        self._own(self._subscription.assignment())
+        unplaced = self._owned - self._next.keys()
         if not unplaced:
             return
-        first, head = self._consumer.beginning_offsets(unplaced), self._consumer.end_offsets(unplaced)
+        bounds = self._subscription.bounds(unplaced)
         stored = self._store.offsets()
         for partition in unplaced:
-            position = self._bounded(partition, stored.get(partition.partition), first[partition], head[partition])
-            self._consumer.seek(partition, position)
+            position = self._bounded(partition, stored.get(partition.partition), *bounds[partition])
+            self._subscription.seek(partition, position)
             self._next[partition] = position
         logger.info("placed {}", {partition.partition: self._next[partition] for partition in sorted(unplaced)})
 
     def observe_lag(self) -> None:
         for partition, position in self._next.items():
-            head = self._consumer.highwater(partition)
+            head = self._subscription.fetched_head(partition)
             if head is not None:  # not known before the first fetch
                 self._metrics.lag.labels(partition.topic, partition.partition).set(max(head - position, 0))
 
@@ -71,7 +75,9 @@ class Positions:
         self._store.move(partition.partition, Span(stored, first))
         return first
 
-    def _drop(self, partitions: Collection[TopicPartition]) -> None:
-        for partition in list(partitions):
-            del self._next[partition]
+    def _own(self, assigned: set[TopicPartition]) -> None:
+        for partition in self._owned - assigned:
+            self._next.pop(partition, None)
             self._metrics.forget(partition.topic, partition.partition)
+        self._owned = assigned
+        self._metrics.assigned.set(len(assigned))

@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Event as Stop
 from typing import Any, NamedTuple
 
 import psycopg
 from loguru import logger
 from pydantic_core import to_json
 
-from worker.batch import Batch, EventRecord, Span
+from worker.batch import Batch, DeadRecord, EventRecord, Span
+from worker.connection import Connection
 from worker.errors import Fenced, StoreUnavailable
-from worker.metrics import Trouble
+from worker.metrics import Parked, Trouble
 
 _BLAMES_THE_ROW = ("22", "23", "54")  # SQLSTATE classes: data exception, constraint violation, program limit
 _TROUBLES = {
@@ -26,27 +28,34 @@ _TROUBLES = {
     "53": Trouble.RESOURCES,
     "57": Trouble.CONNECTION,
 }
-_OPTIONS = "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
+_OPTIONS = "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
 
 
 class Tally(NamedTuple):
-    """What became of a batch's events."""
+    """What became of a batch's records."""
 
     stored: int
     duplicate: int
+    dead: int
 
 
-Park = Callable[[EventRecord, str], None]
-"""Called inside the transaction for an event PostgreSQL refuses; when it raises, nothing of the batch is stored."""
+Park = Callable[[Batch, Sequence[DeadRecord]], None]
+"""Called before the commit with all that is no row: what was no event, and the events PostgreSQL refuses.
+
+When it raises, nothing of the batch is stored.
+"""
 
 
 class Store:
-    """One connection, made when it is needed. Not thread-safe; every method may block and raise StoreUnavailable."""
+    """One connection, made when it is needed. Not thread-safe; every method may block and raise StoreUnavailable.
 
-    def __init__(self, database_url: str, group: str, topic: str) -> None:
-        self._database_url = database_url
+    ``stop`` cuts short the wait for a server that does not answer.
+    """
+
+    def __init__(self, database_url: str, group: str, topic: str, stop: Stop) -> None:
+        self._database_url, self._stop = database_url, stop
         self._names = {"group": group, "topic": topic}
-        self._open: psycopg.Connection | None = None
+        self._open: Connection | None = None
 
     def offsets(self) -> dict[int, int]:
         """The next offset to store, by partition; partitions nobody has stored from are absent."""
@@ -65,24 +74,20 @@ class Store:
 
     def store(self, batch: Batch, park: Park) -> Tally:
         """All of the batch with its offsets, or nothing. Raises Fenced, and what ``park`` raises."""
-        refused = 0
-
-        def refuse(record: EventRecord, why: str) -> None:
-            nonlocal refused
-            park(record, why)
-            refused += 1
-
+        dead = list(batch.dead)
         with self._transaction() as connection:
             self._advance(connection, batch.spans)
-            stored = _insert(connection, batch.events, refuse)
-        return Tally(stored, len(batch.events) - refused - stored)
+            stored = _insert(connection, batch.events, dead)
+            if dead:
+                park(batch, dead)
+        return Tally(stored, len(batch) - len(dead) - stored, len(dead))
 
     def close(self) -> None:
         if self._open is not None:
             self._open.close()
             self._open = None
 
-    def _advance(self, connection: psycopg.Connection, spans: Mapping[int, Span]) -> None:
+    def _advance(self, connection: Connection, spans: Mapping[int, Span]) -> None:
         moved = connection.execute(
             SQL["advance"],
             {
@@ -96,7 +101,7 @@ class Store:
             raise Fenced(f"{len(spans) - moved} of {len(spans)} partitions have moved on without this worker")
 
     @contextmanager
-    def _transaction(self) -> Iterator[psycopg.Connection]:
+    def _transaction(self) -> Iterator[Connection]:
         try:
             connection = self._open or self._connect()
             with connection.transaction():
@@ -105,14 +110,9 @@ class Store:
             self.close()
             raise StoreUnavailable(_trouble(error), str(error).strip() or type(error).__name__) from error
 
-    def _connect(self) -> psycopg.Connection:
-        self._open = connection = psycopg.connect(
-            self._database_url,
-            autocommit=True,  # transactions are opened by name, above
-            connect_timeout=3,
-            application_name="worker",
-            options=_OPTIONS,
-            tcp_user_timeout=10_000,  # milliseconds; a server that vanished is noticed, not waited for
+    def _connect(self) -> Connection:
+        self._open = connection = Connection.open(
+            self._database_url, self._stop, application_name="worker", options=_OPTIONS
         )
         # Two workers that create the same table at once collide in the catalogue, so they queue.
         with connection.transaction():
@@ -123,7 +123,7 @@ class Store:
         return connection
 
 
-def _insert(connection: psycopg.Connection, events: Sequence[EventRecord], refuse: Park) -> int:
+def _insert(connection: Connection, events: Sequence[EventRecord], refused: list[DeadRecord]) -> int:
     """Rows that were new. A batch PostgreSQL refuses is halved until the one bad row stands alone."""
     if not events:
         return 0
@@ -136,12 +136,12 @@ def _insert(connection: psycopg.Connection, events: Sequence[EventRecord], refus
         if not (error.sqlstate or "").startswith(_BLAMES_THE_ROW):
             raise
         if len(events) == 1:
-            refuse(events[0], str(error).splitlines()[0])
+            refused.append(DeadRecord(events[0].record, Parked.UNSTORABLE, str(error).splitlines()[0]))
             return 0
     middle = len(events) // 2
-    stored = _insert(connection, events[:middle], refuse)
+    stored = _insert(connection, events[:middle], refused)
     connection.execute(SQL["clear"])
-    return stored + _insert(connection, events[middle:], refuse)
+    return stored + _insert(connection, events[middle:], refused)
 
 
 def _row(stored: EventRecord) -> bytes:

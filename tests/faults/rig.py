@@ -9,7 +9,10 @@ from typing import Any
 import psutil
 import psycopg
 import requests
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
 
+from contract.topics import EVENTS, WORKER_GROUP
 from stack.ports import HOST, Ports, free_ports
 from stack.stack import Stack
 from tests.faults.ledger import Ledger
@@ -49,7 +52,9 @@ class Rig:
             if not self.stack.services[name].one_shot and not self.stack.running(name):
                 self.stack.stop(name)
                 self.stack.start(name)
-        until(lambda: self.ready["checks"]["kafka"] == "takes records", within=60)
+        until(self.kafka_answers, within=60)
+        until(lambda: self.metric("pipeline_consumer_assigned_partitions", "worker") == EVENTS.partitions, within=60)
+        until(lambda: self.lag() == 0, within=60)
 
     @property
     def ready(self) -> dict[str, Any]:
@@ -72,9 +77,49 @@ class Rig:
         return scrape(f"http://{HOST}:{port}/metrics", name, **labels)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.stack.database_url, autocommit=True, connect_timeout=5) as connection:
+        with self.database() as connection:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
+
+    def database(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.stack.database_url, autocommit=True, connect_timeout=5)
+
+    @contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """The table can be read but not written; a worker that comes to write it waits."""
+        with self.database() as connection, connection.transaction():
+            connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE".encode())
+            yield
+
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """The service is frozen: it keeps its connections and answers nothing."""
+        self.stack.pause(name)
+        try:
+            yield
+        finally:
+            self.stack.resume(name)
+
+    def worker_waits_for_a_lock(self) -> bool:
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'worker' AND wait_event_type = 'Lock'"
+        return bool(self.query(waiting))
+
+    def lag(self) -> int:
+        """Records the group has not committed to Kafka yet."""
+        with KafkaAdminClient(bootstrap_servers=self.stack.kafka_bootstrap) as admin:
+            partitions = [TopicPartition(EVENTS.name, number) for number in range(EVENTS.partitions)]
+            heads = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+            commits = admin.list_group_offsets({WORKER_GROUP: None})[WORKER_GROUP]
+        return sum(heads[tp].offset - commits[tp].offset for tp in partitions)
+
+    def committed(self) -> int:
+        """The sum of the group's offsets as Kafka has them."""
+        with KafkaAdminClient(bootstrap_servers=self.stack.kafka_bootstrap) as admin:
+            return sum(commit.offset for commit in admin.list_group_offsets({WORKER_GROUP: None})[WORKER_GROUP].values())
+
+    def stored(self) -> int:
+        """The sum of the group's offsets as the table has them."""
+        return int(self.query("SELECT sum(next_offset)::bigint FROM consumer_offsets")[0][0])
 
 
 def scrape(url: str, name: str, **labels: str) -> float:

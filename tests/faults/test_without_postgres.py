@@ -1,0 +1,132 @@
+"""PostgreSQL is away, or refuses: the worker waits, keeps its partitions, and stores everything afterwards."""
+
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+
+from tests.faults.conftest import Note
+from tests.faults.ledger import PUBLISHED
+from tests.faults.rig import Rig
+from tests.waiting import until
+
+FAULTS: dict[str, tuple[Callable[[Rig], None], Callable[[Rig], None]]] = {
+    "stopped": (lambda rig: rig.stack.stop("postgres"), lambda rig: rig.stack.start("postgres")),
+    "killed": (lambda rig: rig.stack.kill("postgres"), lambda rig: rig.stack.start("postgres")),
+    "frozen": (lambda rig: rig.stack.pause("postgres"), lambda rig: rig.stack.resume("postgres")),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_database_that_is_gone_costs_time_and_nothing_else(rig: Rig, note: Note, fault: str) -> None:
+    begin, end = FAULTS[fault]
+    rebalances = _rebalances(rig)
+    ledger = rig.ledger()
+    with ledger.sending(per_second=200):
+        until(lambda: ledger.answered(PUBLISHED) > 200, within=30)
+        begin(rig)
+        before = ledger.answered(PUBLISHED)
+        until(lambda: ledger.answered(PUBLISHED) > before + 1000, within=30)
+        end(rig)
+    note(f"{fault}: {ledger.settle(within=60)}")
+    until(lambda: rig.lag() == 0, within=30)
+    assert _rebalances(rig) == rebalances, "the worker has lost its membership"
+    assert rig.metric("pipeline_consumer_dead_letters_total", "worker") == 0
+
+
+def test_a_worker_stops_in_order_while_the_database_is_frozen(rig: Rig, note: Note) -> None:
+    ledger = rig.ledger()
+    process = rig.stack.processes["worker"]
+    with rig.locked("events"), rig.paused("postgres"):
+        ledger.send(20)
+        process.signal(signal.SIGTERM)
+        until(lambda: process.ended, within=20)
+    assert process.process is not None
+    assert process.process.returncode == 0
+    rig.stack.stop("worker")
+    rig.stack.start("worker")
+    note(ledger.settle(within=60))
+
+
+def test_a_database_without_a_free_connection_is_waited_for(rig: Rig, note: Note) -> None:
+    ledger = rig.ledger()
+    with ExitStack() as connections:
+        first = connections.enter_context(rig.database())
+        _take_every_connection(rig, connections)
+        first.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'worker'")
+        _take_every_connection(rig, connections)
+        ledger.send(50)
+        until(lambda: rig.metric("pipeline_store_up", "worker") == 0, within=15)
+    note(ledger.settle(within=60))
+    assert rig.metric("pipeline_consumer_dead_letters_total", "worker") == 0
+
+
+def test_a_batch_that_loses_a_deadlock_is_stored_again(rig: Rig, note: Note) -> None:
+    ledger = rig.ledger()
+    with rig.database() as rival, rival.transaction():
+        rival.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the worker is the one that gives in
+        rival.execute("LOCK TABLE events IN EXCLUSIVE MODE")
+        ledger.send(20)
+        until(rig.worker_waits_for_a_lock, within=10)
+        rival.execute("LOCK TABLE consumer_offsets IN EXCLUSIVE MODE")
+        assert rig.metric("pipeline_store_retries_total", "worker", kind="conflict") == 1
+    note(ledger.settle(within=60))
+    assert rig.metric("pipeline_consumer_dead_letters_total", "worker") == 0
+
+
+def test_a_serialization_failure_is_tried_again(rig: Rig, note: Note) -> None:
+    rig.query("CREATE SEQUENCE attempts")
+    _refuse_rows(rig, "nextval('attempts') <= 3", "40001")
+    try:
+        ledger = rig.ledger()
+        ledger.send(20)
+        note(ledger.settle(within=60))
+    finally:
+        rig.query("DROP FUNCTION refuse CASCADE; DROP SEQUENCE attempts")
+    assert rig.metric("pipeline_store_retries_total", "worker", kind="conflict") >= 3
+    assert rig.metric("pipeline_consumer_dead_letters_total", "worker") == 0
+
+
+def test_of_a_batch_the_one_row_that_is_refused_is_parked_and_the_others_are_stored(rig: Rig, note: Note) -> None:
+    ledger = rig.ledger()
+    with rig.locked("events"):
+        ledger.send(1)
+        until(rig.worker_waits_for_a_lock, within=10)
+        entries = ledger.send(200)
+        bad = entries[123].event_id
+    _refuse_rows(rig, f"NEW.event_id = '{bad}'", "23514")
+    try:
+        until(lambda: len(ledger.balance().missing) == 1, within=30)
+    finally:
+        rig.query("DROP FUNCTION refuse CASCADE")
+    balance = ledger.balance()
+    note(balance)
+    assert [entry.event_id for entry in balance.missing] == [bad]
+    assert rig.metric("pipeline_consumer_dead_letters_total", "worker", reason="unstorable") == 1
+
+
+def _rebalances(rig: Rig) -> float:
+    return rig.metric("pipeline_consumer_rebalances_total", "worker")
+
+
+def _take_every_connection(rig: Rig, connections: ExitStack) -> None:
+    while True:
+        try:
+            connections.enter_context(rig.database())
+        except psycopg.OperationalError:
+            return
+
+
+def _refuse_rows(rig: Rig, condition: str, sqlstate: str) -> None:
+    rig.query(
+        f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF {condition} THEN RAISE EXCEPTION 'refused by a test' USING ERRCODE = '{sqlstate}'; END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();
+        """
+    )

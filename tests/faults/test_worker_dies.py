@@ -1,0 +1,78 @@
+"""A worker that is killed or frozen at any step: every event is one row, and the lag goes back to 0."""
+
+import pytest
+
+from contract.topics import EVENTS
+from tests.faults.conftest import Note
+from tests.faults.ledger import PUBLISHED
+from tests.faults.rig import Rig
+from tests.waiting import until
+
+SHORT_SESSION = {"WORKER_SESSION_TIMEOUT_SECONDS": "6"}
+
+
+@pytest.mark.parametrize(
+    ("step", "table"),
+    [("after the poll", "consumer_offsets"), ("in mid-transaction", "events")],
+)
+def test_a_worker_killed_before_its_commit_stores_nothing_and_its_successor_everything(
+    rig: Rig, note: Note, step: str, table: str
+) -> None:
+    ledger = rig.ledger()
+    stored = rig.stored()
+    with rig.locked(table):
+        ledger.send(50)
+        until(rig.worker_waits_for_a_lock, within=10)
+        rig.stack.kill("worker")
+    assert rig.stored() == stored
+    rig.stack.start("worker")
+    note(f"{step}: {ledger.settle(within=60)}")
+    until(lambda: rig.lag() == 0, within=30)
+
+
+def test_a_worker_killed_between_the_databases_commit_and_kafkas_stores_nothing_twice(rig: Rig, note: Note) -> None:
+    ledger = rig.ledger()
+    with rig.locked("events"):
+        ledger.send(50)
+        until(rig.worker_waits_for_a_lock, within=10)
+        committed = rig.committed()
+        rig.stack.pause("kafka")
+    until(lambda: rig.stored() > committed, within=30)
+    rig.stack.kill("worker")
+    rig.stack.resume("kafka")
+    assert rig.committed() == committed
+    rig.stack.start("worker")
+    note(ledger.settle(within=60))
+    until(lambda: rig.lag() == 0, within=30)
+    assert rig.metric("pipeline_store_rows_total", "worker", result="duplicate") == 0
+
+
+def test_a_worker_killed_again_and_again_under_load_stores_every_event_once(rig: Rig, note: Note) -> None:
+    ledger = rig.ledger()
+    with ledger.sending(per_second=300):
+        for kills in range(1, 4):
+            until(lambda enough=kills * 200: ledger.answered(PUBLISHED) > enough, within=30)
+            rig.stack.kill("worker")
+            rig.stack.start("worker")
+    note(ledger.settle(within=60))
+    until(lambda: rig.lag() == 0, within=30)
+
+
+def test_a_worker_frozen_beyond_its_session_stores_nothing_when_it_wakes_up(rig: Rig, note: Note) -> None:
+    rig.stack.restart("worker", environment=SHORT_SESSION)
+    until(lambda: rig.metric("pipeline_consumer_assigned_partitions", "worker") == EVENTS.partitions, within=30)
+    ledger = rig.ledger()
+    with rig.locked("consumer_offsets"):
+        ledger.send(50)
+        until(rig.worker_waits_for_a_lock, within=10)  # it holds a batch, and is about to store it
+        rig.stack.pause("worker")
+    successor = rig.stack.add_worker(environment=SHORT_SESSION)
+    ledger.send(50)
+    until(lambda: not ledger.balance().missing, within=60)
+    rig.stack.resume("worker")
+    until(lambda: rig.metric("pipeline_store_retries_total", "worker") > 0, within=30)
+    with ledger.sending(per_second=100):
+        until(lambda: 0 < rig.metric("pipeline_consumer_assigned_partitions", "worker") < EVENTS.partitions, within=30)
+    note(ledger.settle(within=60))
+    until(lambda: rig.lag() == 0, within=30)
+    rig.stack.stop(successor)
