@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 
 from api.settings import ApiSettings, SpoolSettings
 from contract.kafka import KafkaSettings
+from traffic.settings import TrafficSettings
 from worker.settings import EventLogSettings, WorkerSettings
 
 _PAGE = Path(__file__).with_name("configuration.md")
@@ -26,6 +27,7 @@ _BLOCKS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Spool (gateway)", SpoolSettings),
     ("Worker", WorkerSettings),
     ("consumer.log (worker)", EventLogSettings),
+    ("Simulator (each is a flag, too)", TrafficSettings),
 )
 
 
