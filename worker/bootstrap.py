@@ -11,7 +11,7 @@ from time import monotonic, sleep
 
 from kafka import KafkaAdminClient, OffsetAndMetadata, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError, NoError, RetriableError
+from kafka.errors import KafkaError, NoError, RetriableError, TopicAlreadyExistsError
 from loguru import logger
 
 from contract.kafka import KafkaSettings
@@ -21,12 +21,19 @@ from contract.topics import EVENTS, TOPICS, WORKER_GROUP, Topic
 
 
 def create_topics(admin: KafkaAdminClient) -> list[Topic]:
-    """Create the topics that do not exist yet, wait for their leaders, and return them."""
-    missing = [topic for topic in TOPICS if topic.name not in admin.list_topics()]
-    if missing:
-        wanted = {topic.name: {"num_partitions": topic.partitions, "configs": topic.config} for topic in missing}
-        admin.create_topics(wanted, wait_for_metadata=True)
-    return missing
+    """Create the topics that do not exist yet, wait until all have leaders, and return the new ones."""
+    created = [topic for topic in TOPICS if topic.name not in admin.list_topics() and _create(admin, topic)]
+    admin.wait_for_topics([topic.name for topic in TOPICS], timeout_ms=30_000)
+    return created
+
+
+def _create(admin: KafkaAdminClient, topic: Topic) -> bool:
+    """Create the topic, unless it exists after all: a broker that has just started does not list its topics yet."""
+    try:
+        admin.create_topics({topic.name: {"num_partitions": topic.partitions, "configs": topic.config}})
+    except TopicAlreadyExistsError:
+        return False
+    return True
 
 
 def seed_offsets(admin: KafkaAdminClient) -> list[TopicPartition]:

@@ -50,6 +50,17 @@ def test_topics_that_exist_are_left_alone(stack: Stack, admin: KafkaAdminClient)
     assert create_topics(admin) == []
 
 
+def test_a_broker_that_does_not_list_its_topics_yet_has_them_all_the_same(stack: Stack) -> None:
+    """A broker answers before it has learnt of its topics from the controller."""
+
+    class Forgetful(KafkaAdminClient):  # type: ignore[misc]
+        def list_topics(self) -> list[str]:
+            return []
+
+    with Forgetful(bootstrap_servers=stack.kafka_bootstrap) as admin:
+        assert create_topics(admin) == []
+
+
 def test_a_partition_without_a_commit_is_seeded_and_the_others_keep_theirs(
     stack: Stack, admin: KafkaAdminClient, no_worker: None
 ) -> None:
