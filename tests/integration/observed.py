@@ -1,5 +1,6 @@
 """What Prometheus says of a stack, and events sent so that it has something to say."""
 
+from threading import Event
 from time import time
 from typing import Any
 
@@ -23,6 +24,11 @@ class Prometheus:
         assert len(found) <= 1, f"{query} has {len(found)} series"
         return float(found[0]["value"][1]) if found else None
 
+    def firing(self) -> set[str]:
+        """The alerts that fire."""
+        found = self._get("query", query='ALERTS{alertstate="firing"}')["result"]
+        return {series["metric"]["alertname"] for series in found}
+
     def rules(self) -> list[dict[str, Any]]:
         return [rule for group in self._get("rules")["groups"] for rule in group["rules"]]
 
@@ -31,6 +37,14 @@ class Prometheus:
         document: dict[str, Any] = response.json()
         assert document["status"] == "success", document
         return dict(document["data"])
+
+
+def send_until_stopped(stack: Stack, stop: Event) -> None:
+    """Ten events a second, whatever becomes of them."""
+    with requests.Session() as session:
+        session.trust_env = False
+        while not stop.wait(1):
+            session.post(f"{stack.api_url}/register_events", json=[_event(number) for number in range(10)], timeout=10)
 
 
 def send_events(stack: Stack) -> None:
