@@ -6,7 +6,13 @@ import psycopg
 import pytest
 from kafka import KafkaAdminClient
 
+from contract.topics import DEAD_LETTERS, EVENTS
 from stack.stack import Stack
+from tests.integration.gateway import Client, event, gateway_of
+from tests.integration.rows import Rows
+from tests.integration.series import Series
+from tests.integration.topic import TopicReader, reading
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -20,3 +26,38 @@ def database(stack: Stack) -> Iterator[psycopg.Connection]:
     """A connection on which every statement is its own transaction."""
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def gateway(stack: Stack) -> Iterator[Client]:
+    """The stack's gateway, for a client with a connection it keeps."""
+    with gateway_of(stack) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def events(stack: Stack) -> Iterator[TopicReader]:
+    with reading(stack.kafka_bootstrap, EVENTS.name) as topic:
+        yield topic
+
+
+@pytest.fixture(scope="session")
+def dead_letters(stack: Stack) -> Iterator[TopicReader]:
+    with reading(stack.kafka_bootstrap, DEAD_LETTERS.name) as topic:
+        yield topic
+
+
+@pytest.fixture
+def rows(database: psycopg.Connection) -> Rows:
+    until(lambda: database.execute("SELECT to_regclass('events')").fetchone() != (None,), within=30)
+    return Rows(database)
+
+
+@pytest.fixture
+def nothing_reaches_kafka(events: TopicReader, gateway: Client) -> Iterator[None]:
+    """Around a test: no record more, no answer 500, and a good event is still taken afterwards."""
+    before = events.ends()
+    yield
+    assert events.ends() == before
+    assert Series(gateway.metrics_url).value("pipeline_events_rejected_total", reason="internal") == 0
+    assert gateway.register(event()).status_code == 201
