@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from socket import SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, getaddrinfo, socket
 
 import uvicorn
 from loguru import logger
@@ -37,8 +38,18 @@ def main() -> int:
     gc.collect()
     gc.freeze()  # what lives from here to the end need not be looked at again
     server = uvicorn.Server(config)
-    server.run()
+    server.run(sockets=[_shared(settings.host, settings.port)] if settings.reuse_port else None)
     return 0 if server.started else 1
+
+
+def _shared(host: str, port: int) -> socket:
+    """A listening place that other gateways may have as well. Raises OSError."""
+    family, kind, protocol, _, address = getaddrinfo(host, port, type=SOCK_STREAM)[0]
+    shared = socket(family, kind, protocol)
+    shared.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    shared.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1)
+    shared.bind(address)
+    return shared
 
 
 if __name__ == "__main__":

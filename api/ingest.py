@@ -1,14 +1,13 @@
 """The two hot endpoints: plain ASGI callables, because most of a small request's cost is the framework around it."""
 
 from abc import ABC, abstractmethod
-from collections import Counter as Tally
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import count
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Self
 
 from loguru import logger
-from prometheus_client import Counter
 from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
@@ -34,17 +33,17 @@ class Answer(NamedTuple):
         return cls(status, to_json(problem), b"application/problem+json", headers)
 
 
-class _Counted(dict[type[Result], Counter]):
-    """The counter for each kind of result."""
+class _Books(dict[type[Result], Callable[[int], None]]):
+    """What counts each kind of result."""
 
     def __init__(self, metrics: ApiMetrics) -> None:
         super().__init__()
         self._rejected = metrics.rejected
-        self[Published] = metrics.accepted.labels(Outcome.PUBLISHED)
-        self[Spooled] = metrics.accepted.labels(Outcome.SPOOLED)
+        self[Published] = metrics.accepted.labels(Outcome.PUBLISHED).inc
+        self[Spooled] = metrics.accepted.labels(Outcome.SPOOLED).inc
 
-    def __missing__(self, kind: type[GatewayError]) -> Counter:
-        self[kind] = self._rejected.labels(kind.reason)
+    def __missing__(self, kind: type[GatewayError]) -> Callable[[int], None]:
+        self[kind] = self._rejected.labels(kind.reason).inc
         return self[kind]
 
 
@@ -68,7 +67,7 @@ class Ingest(ABC):
     ) -> None:
         self._admission, self._intake, self._recent, self._ids = admission, intake, recent, ids
         self._metrics, self._http = metrics, HandlerMetrics(metrics, "POST", self.path)
-        self._counted = _Counted(metrics)
+        self._books = _Books(metrics)
         self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,9 +97,9 @@ class Ingest(ABC):
 
     def _count(self, results: Iterable[Result]) -> None:
         """Enter events into the books by what their answers say."""
-        for kind, events in Tally(map(type, results)).items():
+        for kind, events in Counter(map(type, results)).items():
             self._metrics.received.inc(events)
-            self._counted[kind].inc(events)
+            self._books[kind](events)
 
 
 class RegisterEvent(Ingest):

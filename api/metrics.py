@@ -69,7 +69,9 @@ class ApiMetrics:
         self.accepted = counter("events_accepted_total", "Events answered as accepted.", "outcome")
         self.rejected = counter("events_rejected_total", "Events answered as not accepted.", "reason")
 
-        self.attempts = ReadCounter("producer_attempts_total", "Records handed to the producer.", registry)
+        self.attempts = ReadCounter(
+            "producer_attempts_total", "Records handed to the producer.", namespace=NAMESPACE, registry=registry
+        )
         self.acked = counter("producer_acked_total", "Records the broker acknowledged.")
         self.late_acks = counter(
             "producer_late_acks_total", "Acks for records that had gone to the spool meanwhile: known second copies."

@@ -26,6 +26,10 @@ class ApiSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address the gateway listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the gateway listens on.")
+    reuse_port: bool = Field(
+        False,
+        description="Share the port with other gateways (SO_REUSEPORT): the system spreads connections over them.",
+    )
     metrics_host: str = Field("127.0.0.1", description="Address of the metrics server.")
     metrics_port: int = Field(9101, ge=0, le=65535, description="Port of the metrics server.")
     log_level: Level = Field("INFO", description="Lowest level of the process's own log.")

@@ -18,7 +18,7 @@ _NEEDED: Final = 2 * len(PUBLISHERS)
 
 def ports() -> Ports:
     """Free ports, with one gateway for each publisher with metrics and one without."""
-    return Ports.plan(free=True, apis=_NEEDED)
+    return replace(Ports.plan(free=True, apis=_NEEDED), api=tuple(free_ports(_NEEDED)))
 
 
 def gateways(home: Home, ports: Ports) -> Iterator[Service]:

@@ -41,7 +41,8 @@ def api(home: Home, ports: Ports, number: int = 1) -> Service:
     return Service(
         name,
         (sys.executable, "-m", "api"),
-        ready=lambda: answers(f"http://{HOST}:{port}/readyz"),
+        # Another gateway may answer on a shared port, so this one's own is asked as well.
+        ready=lambda: answers(f"http://{HOST}:{metrics}/metrics") and answers(f"http://{HOST}:{port}/readyz"),
         address=f"http://{HOST}:{port}",
         ports=(port, metrics),
         needs=("bootstrap", "postgres"),
@@ -49,6 +50,7 @@ def api(home: Home, ports: Ports, number: int = 1) -> Service:
             **shared_environment(ports),
             "API_HOST": HOST,
             "API_PORT": str(port),
+            "API_REUSE_PORT": str(len(ports.api) > 1),
             "API_METRICS_HOST": HOST,
             "API_METRICS_PORT": str(metrics),
             "SPOOL_PATH": str(home.data / "spool" / f"{name}.db"),

@@ -25,6 +25,8 @@ class Ports:
     kafka: tuple[int, ...] = (9092,)
     postgres: int = 5432
     api: tuple[int, ...] = (8000,)
+    """Gateways share one port, and the system spreads the connections over them."""
+
     api_metrics: tuple[int, ...] = (9101,)
     worker_metrics: tuple[int, ...] = (9102,)
     traffic_metrics: int = 9103
@@ -38,6 +40,8 @@ class Ports:
         known, spare = cls(), iter(free_ports(6 + brokers + 2 * apis + workers))
         one = spare.__next__
 
+        gateway = one() if free else known.api[0]
+
         def many(first: int, count: int) -> tuple[int, ...]:
             return tuple(first if number == 0 and not free else one() for number in range(count))
 
@@ -45,7 +49,7 @@ class Ports:
             zookeeper=one() if free else known.zookeeper,
             kafka=many(known.kafka[0], brokers),
             postgres=one() if free else known.postgres,
-            api=many(known.api[0], apis),
+            api=(gateway,) * apis,
             api_metrics=many(known.api_metrics[0], apis),
             worker_metrics=many(known.worker_metrics[0], workers),
             traffic_metrics=one() if free else known.traffic_metrics,
@@ -58,9 +62,10 @@ class Ports:
         """Each port that is listened on while the stack is up, with the service it belongs to."""
         ports = {name: port if isinstance(port, tuple) else (port,) for name, port in asdict(self).items()}
         del ports["traffic_metrics"]  # the simulator's, only while it runs
-        return [
+        named = (
             (name.removesuffix("_metrics").replace("_", "-"), port) for name, many in ports.items() for port in many
-        ]
+        )
+        return list(dict.fromkeys(named))
 
     @property
     def brokers(self) -> str:
@@ -102,8 +107,9 @@ def _hold(port: int, held: ExitStack) -> bool:
 
 def _taken(port: int) -> bool:
     with closing(socket.socket()) as server:
-        # As servers do: connections of a past server that linger are no obstacle.
+        # As servers do: connections of a past server that linger are no obstacle, nor are gateways that share theirs.
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             server.bind((HOST, port))
         except OSError:

@@ -34,7 +34,7 @@ def test_whatever_a_service_needs_comes_before_it(tmp_path: Path, programs: Prog
 def test_every_port_of_the_plan_belongs_to_one_service(tmp_path: Path, programs: Programs) -> None:
     ports = Ports.plan(free=True, brokers=2, apis=2, workers=2)
     listened = list(chain.from_iterable(service.ports for service in build(tmp_path, ports, programs).values()))
-    assert sorted(listened) == sorted(port for _, port in ports.named())
+    assert sorted(listened) == sorted([*(port for _, port in ports.named()), ports.api[0]])  # two share that one
 
 
 def test_everything_a_service_writes_lies_below_the_home(tmp_path: Path, programs: Programs) -> None:
@@ -42,11 +42,12 @@ def test_everything_a_service_writes_lies_below_the_home(tmp_path: Path, program
         assert all(tmp_path in path.parents for path in service.files)
 
 
-def test_replicas_share_neither_ports_nor_files(tmp_path: Path, programs: Programs) -> None:
+def test_replicas_share_neither_metrics_ports_nor_files(tmp_path: Path, programs: Programs) -> None:
     built = build(tmp_path, Ports.plan(apis=2, workers=2), programs)
     for first, second, name in (("api", "api-2", "SPOOL_PATH"), ("worker", "worker-2", "EVENT_LOG_PATH")):
         assert built[first].environment[name] != built[second].environment[name]
-        assert not set(built[first].ports) & set(built[second].ports)
+        assert built[first].ports[-1] != built[second].ports[-1]
+    assert built["api"].environment["API_REUSE_PORT"] == built["api-2"].environment["API_REUSE_PORT"] == "True"
 
 
 def test_several_brokers_hold_several_replicas(tmp_path: Path, programs: Programs) -> None:
