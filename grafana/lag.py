@@ -1,6 +1,7 @@
 """How far behind? The worker's lag in events, in seconds and in words, and why."""
 
 from grafana_foundation_sdk.builders import dashboard as grafana
+from grafana_foundation_sdk.builders import timeseries
 
 from contract.signals import LAG_CRITICAL_SECONDS, LAG_WARNING_SECONDS
 from contract.topics import EVENTS, WORKER_GROUP
@@ -59,6 +60,24 @@ def _now(board: grafana.Dashboard) -> None:
         board.with_panel(panel.span(4).height(4))
 
 
+def lag_panel() -> timeseries.Panel:
+    """The backlog in events, as three witnesses see it; the overview shows it, too."""
+    ours, exporter = (
+        f"group:lag_records:sum{{{GROUP}}}",
+        f"sum(clamp_min(kafka_consumergroup_lag{{{TOPIC}, {GROUP}}}, 0))",
+    )
+    worker = f"sum(pipeline_consumer_lag_records{{{TOPIC}}})"
+    queries = [
+        Query(ours, "lag", "orange"),
+        Query(f"{exporter} or vector(0)", "kafka-exporter's own sum", "purple", dashed=True),
+        Query(f"{worker} or vector(0)", "worker's own count", "blue", dashed=True),
+    ]
+    return lines_panel("Consumer lag, events", queries, Story(
+        "Records appended and not yet committed. Three witnesses: our rule; the exporter, blind where a partition has no "
+        "commit; the worker, blind when it is dead.",
+        "It has no threshold: seconds decide. Lines apart for long: see 'Can I trust these numbers'."), "none")  # fmt: skip
+
+
 def _over_time(board: grafana.Dashboard) -> None:
     board.with_row(grafana.Row("Over time"))
     newest = f"max(time() - max by (partition) (pipeline_consumer_watermark_timestamp_seconds{{{TOPIC}}}))"
@@ -68,15 +87,7 @@ def _over_time(board: grafana.Dashboard) -> None:
         Query(f"sum(rate(partition:position:effective{{{TOPIC}, {GROUP}}}{RATE}))", "out", "orange"),
     ]
     for panel in (
-        lines_panel("Consumer lag, events", [
-            Query(f"group:lag_records:sum{{{GROUP}}}", "lag", "orange"),
-            Query(f"sum(clamp_min(kafka_consumergroup_lag{{{TOPIC}, {GROUP}}}, 0)) or vector(0)",
-                "kafka-exporter's own sum", "purple", dashed=True),
-            Query(f"sum(pipeline_consumer_lag_records{{{TOPIC}}}) or vector(0)",
-                "worker's own count", "blue", dashed=True)],
-            Story("Records appended and not yet committed. Three witnesses: our rule; the exporter, blind where a "
-            "partition has no commit; the worker, blind when it is dead.",
-            "It has no threshold: seconds decide. Lines apart for long: see 'Can I trust these numbers'."), "none"),
+        lag_panel(),
         lines_panel("Consumer lag, seconds", [
             Query(f"group:lag_seconds:max{{{GROUP}}}", "oldest waiting record", "orange"),
             Query(f"{witness} or vector(0)", "worker's own count", "blue", dashed=True)], Story(

@@ -5,6 +5,7 @@ from grafana_foundation_sdk.builders import dashboard as grafana
 from contract.signals import LAG_CRITICAL_SECONDS, LAG_WARNING_SECONDS
 from contract.topics import EVENTS, WORKER_GROUP
 from grafana.frame import build_frame, handler_variable
+from grafana.lag import lag_panel
 from grafana.panels import RATE, Query, Story, counts_panel, heat_panel, lines_panel, stat_panel
 from grafana.queries import HANDLER, ORANGE_RED, quantile, rate_by, total_in_range
 
@@ -68,7 +69,7 @@ def _error_ratio() -> str:
 
 
 def _flow(board: grafana.Dashboard) -> None:
-    board.with_row(grafana.Row("Flow"))
+    board.with_row(grafana.Row("Flow and backlog"))
     topic, group = f'topic="{EVENTS.name}"', f'consumergroup="{WORKER_GROUP}"'
     hops = {
         "received": f"sum(rate(pipeline_events_received_total{RATE}))",
@@ -82,7 +83,7 @@ def _flow(board: grafana.Dashboard) -> None:
         "The same events five times on their way. Lines on top of each other: nothing waits. The area between appended "
         "and committed is the backlog; between received and accepted, what was refused.",
         "It has no threshold. The first line lower than its neighbour above is where events stay."), "cps")  # fmt: skip
-    board.with_panel(panel.span(24).height(9))
+    board.with_panel(panel.span(15).height(9)).with_panel(lag_panel().span(9).height(9))
 
 
 def _http(board: grafana.Dashboard) -> None:
