@@ -73,8 +73,8 @@ def lag_panel() -> timeseries.Panel:
         Query(f"{worker} or vector(0)", "worker's own count", "blue", dashed=True),
     ]
     return lines_panel("Consumer lag, events", queries, Story(
-        "Records appended and not yet committed. Three witnesses: our rule; the exporter, blind where a partition has no "
-        "commit; the worker, blind when it is dead.",
+        "Records appended and not yet committed. Three witnesses: our rule; the exporter, blind where a partition has "
+        "no commit; the worker, blind when it is dead.",
         "It has no threshold: seconds decide. Lines apart for long: see 'Can I trust these numbers'."), "none")  # fmt: skip
 
 
