@@ -62,18 +62,19 @@ def gateway_of(stack: Stack) -> Iterator[Client]:
 
 
 @contextmanager
-def another_gateway(stack: Stack, **environment: str) -> Iterator[Client]:
+def another_gateway(stack: Stack, *, wait_for_kafka: bool = True, **environment: str) -> Iterator[Client]:
     """A gateway of the same stack on ports and with a spool of its own, and with this in its environment."""
     port, metrics = free_ports(2)
     ports = replace(stack.ports, api=(*stack.ports.api, port), api_metrics=(*stack.ports.api_metrics, metrics))
     service = pipeline.api(stack.home, ports, len(ports.api))
-    service = replace(service, environment={**service.environment, **environment})
-    process = Process(service, stack.home.log(service.name), {MARK: str(stack.home.root)})
+    own = {MARK: str(stack.home.root), "SPOOL_PATH": str(stack.home.data / "spool" / f"{port}.db"), **environment}
+    service = replace(service, environment={**service.environment, **own})
+    process = Process(service, stack.home.log(f"api-{port}"))
     process.begin()
     try:
         until(process.check, within=60)
         with Client(f"http://{HOST}:{port}", f"http://{HOST}:{metrics}/metrics") as client:
-            yield client.ready()
+            yield client.ready() if wait_for_kafka else client
     finally:
         process.end()
 
