@@ -39,7 +39,7 @@ function drawGauge(panel, body, answer) {
   const [series] = allSeries(answer);
   const value = series && lastOf(series);
   if (value === undefined) return drawEmpty(panel, body);
-  const { min = 0, max = 1, unit, thresholds } = defaults(panel);
+  const { min = 0, max = 1, unit, decimals, thresholds } = defaults(panel);
   const share = Math.min(1, Math.max(0, (value - min) / (max - min)));
   const arc = (from, to, colour, radius, width) => {
     const point = (part) => { const a = Math.PI * (1 + part); return `${100 + radius * Math.cos(a)} ${100 + radius * Math.sin(a)}`; };
@@ -51,7 +51,7 @@ function drawGauge(panel, body, answer) {
     return until > edge(step) ? arc(edge(step), until, colourOf(step.color), 92, 4) : "";
   }).join("");
   body.innerHTML = `<svg class="gauge" viewBox="0 0 200 112">${rim}${arc(0, 1, theme("--raised"), 74, 24)}` +
-    `${share > 0 ? arc(0, share, thresholdColour(value, thresholds.steps), 74, 24) : ""}<text x="100" y="98">${escaped(formatted(value, unit))}</text></svg>`;
+    `${share > 0 ? arc(0, share, thresholdColour(value, thresholds.steps), 74, 24) : ""}<text x="100" y="98">${escaped(formatted(value, unit, decimals))}</text></svg>`;
 }
 
 function drawBars(panel, body, answer) {

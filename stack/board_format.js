@@ -44,7 +44,11 @@ const UNITS = {
   none: (value) => (Number.isInteger(value) ? value.toLocaleString("en") : digits(value)),
 };
 
-const formatted = (value, unit) => (value === null || value === undefined ? "" : (UNITS[unit] || UNITS.none)(value));
+function formatted(value, unit, decimals) {
+  if (value === null || value === undefined) return "";
+  if (unit === "percentunit" && decimals !== undefined) return `${(value * 100).toFixed(decimals)} %`;
+  return (UNITS[unit] || UNITS.none)(value);
+}
 
 function clock(milliseconds, withSeconds = true) {
   return new Date(milliseconds).toTimeString().slice(0, withSeconds ? 8 : 5);

@@ -41,7 +41,7 @@ class Screen:
                 if what not in told:
                     told.add(what)
                     self.say(f"fetching {what} (once)")
-                status.update(f"{what}: {here} of {wanted}")
+                status.update(f"{what}: {here} of {wanted}" if wanted > 1 else what)
 
             yield progress
 
