@@ -29,11 +29,11 @@ class Rig:
     def __init__(self, stack: Stack, kafka: Proxy, postgres: Proxy) -> None:
         self.stack, self.kafka, self.postgres = stack, kafka, postgres
         self._services = dict(stack.services)
-        self.api_environment: Mapping[str, str] = {"KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{kafka.port}"}
-        """Sends the gateway's records through the proxy."""
+        self.kafka_proxied: Mapping[str, str] = {"KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{kafka.port}"}
+        """Environment of a process that shall reach Kafka through the proxy."""
         url = stack.database_url.replace(f":{stack.ports.postgres}/", f":{postgres.port}/")
-        self.worker_environment: Mapping[str, str] = {"DATABASE_URL": url}
-        """Sends the worker's rows through the proxy."""
+        self.postgres_proxied: Mapping[str, str] = {"DATABASE_URL": url}
+        """Environment of a process that shall reach PostgreSQL through the proxy."""
 
     def ledger(self) -> Ledger:
         return Ledger(self.stack)
@@ -53,7 +53,7 @@ class Rig:
                 self.stack.stop(name)
                 self.stack.start(name)
         until(self.kafka_answers, within=60)
-        until(lambda: self.metric("pipeline_consumer_assigned_partitions", "worker") == EVENTS.partitions, within=60)
+        until(self.worker_has_its_partitions, within=60)
         until(lambda: self.lag() == 0, within=60)
 
     @property
@@ -64,6 +64,10 @@ class Rig:
     def kafka_answers(self) -> bool:
         """Whether the gateway's records go to Kafka and not to the spool."""
         return bool(self.ready["checks"]["kafka"] == "takes records")
+
+    def worker_has_its_partitions(self) -> bool:
+        """Whether the first worker owns all of them."""
+        return self.metric("pipeline_consumer_assigned_partitions", "worker") == EVENTS.partitions
 
     def memory(self, name: str) -> int:
         """Resident bytes of a service."""
@@ -115,7 +119,9 @@ class Rig:
     def committed(self) -> int:
         """The sum of the group's offsets as Kafka has them."""
         with KafkaAdminClient(bootstrap_servers=self.stack.kafka_bootstrap) as admin:
-            return sum(commit.offset for commit in admin.list_group_offsets({WORKER_GROUP: None})[WORKER_GROUP].values())
+            return sum(
+                commit.offset for commit in admin.list_group_offsets({WORKER_GROUP: None})[WORKER_GROUP].values()
+            )
 
     def stored(self) -> int:
         """The sum of the group's offsets as the table has them."""

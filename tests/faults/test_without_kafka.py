@@ -44,7 +44,7 @@ def test_a_frozen_broker_holds_nobody_beyond_the_deadline(rig: Rig, note: Note) 
 
 @pytest.mark.parametrize("fault", ["hang", "reset", "lose_peers", "refuse"])
 def test_a_network_that_fails_between_gateway_and_broker_loses_no_event(rig: Rig, note: Note, fault: str) -> None:
-    rig.stack.restart("api", environment=rig.api_environment)
+    rig.stack.restart("api", environment=rig.kafka_proxied)
     until(rig.kafka_answers, within=30)
     ledger = rig.ledger()
     with ledger.sending(per_second=200):

@@ -2,7 +2,8 @@
 
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from typing import Any
 
 import psycopg
 import pytest
@@ -54,9 +55,7 @@ def test_a_database_without_a_free_connection_is_waited_for(rig: Rig, note: Note
     ledger = rig.ledger()
     with ExitStack() as connections:
         first = connections.enter_context(rig.database())
-        _take_every_connection(rig, connections)
-        first.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'worker'")
-        _take_every_connection(rig, connections)
+        until(lambda: _takes_every_connection(rig, first, connections), within=15)
         ledger.send(50)
         until(lambda: rig.metric("pipeline_store_up", "worker") == 0, within=15)
     note(ledger.settle(within=60))
@@ -111,12 +110,14 @@ def _rebalances(rig: Rig) -> float:
     return rig.metric("pipeline_consumer_rebalances_total", "worker")
 
 
-def _take_every_connection(rig: Rig, connections: ExitStack) -> None:
-    while True:
-        try:
+def _takes_every_connection(rig: Rig, first: psycopg.Connection[Any], connections: ExitStack) -> bool:
+    """Whether the worker has none left, and none is left for it."""
+    workers = "FROM pg_stat_activity WHERE application_name IN ('worker', 'census')"
+    first.execute(f"SELECT pg_terminate_backend(pid) {workers}".encode())
+    with suppress(psycopg.OperationalError):
+        while True:
             connections.enter_context(rig.database())
-        except psycopg.OperationalError:
-            return
+    return not first.execute(f"SELECT 1 {workers}".encode()).fetchall()
 
 
 def _refuse_rows(rig: Rig, condition: str, sqlstate: str) -> None:
