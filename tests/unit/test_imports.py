@@ -28,6 +28,8 @@ KNOWS_KAFKA = (
     "worker/consumer.py",
     "worker/dead_letters",
     "worker/positions.py",
+    "worker/subscription.py",
+    "worker/watchdog.py",
 )
 KAFKA_CLIENTS = {"kafka", "confluent_kafka", "aiokafka"}
 METRIC_TYPES = {"Counter", "Gauge", "Histogram", "Summary", "Info", "Enum"}
