@@ -26,7 +26,7 @@ class Nowhere:
 
     def store(self, batch: Batch, _park: Park) -> Tally:
         self._offsets |= {partition: span.next_offset for partition, span in batch.spans.items()}
-        return Tally(len(batch.events), 0)
+        return Tally(len(batch.events), 0, 0)
 
     def close(self) -> None:
         pass

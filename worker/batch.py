@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kafka.structs import TopicPartition
@@ -77,8 +78,13 @@ def _decode(record: Any) -> EventRecord:
         event = decode(record.value)
     except ValidationError as error:
         raise _undecodable(error) from None
-    appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    return EventRecord(record, event, appended_at, _request_id(headers.get("request_id")))
+    return EventRecord(record, event, _instant(record.timestamp), _request_id(headers.get("request_id")))
+
+
+@lru_cache(maxsize=64)
+def _instant(milliseconds: int) -> datetime:
+    """Records that were appended together have the same."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _request_id(header: bytes | None) -> str | None:

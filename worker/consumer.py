@@ -156,8 +156,8 @@ class Worker:
         self._metrics.rows.labels("stored").inc(tally.stored)
         self._metrics.rows.labels("duplicate").inc(tally.duplicate)
         self._latency.observe(batch.events, batch.polled_at, time())
-        for event in batch.events:
-            self._metrics.watermark.labels(EVENTS.name, event.record.partition).set(event.record.timestamp / 1000)
+        for partition, milliseconds in {e.record.partition: e.record.timestamp for e in batch.events}.items():
+            self._metrics.watermark.labels(EVENTS.name, partition).set(milliseconds / 1000)
 
     def _pause(self, attempt: int) -> None:
         """Wait before the next attempt, and keep the membership: paused partitions are polled but not fetched."""

@@ -1,7 +1,8 @@
 """How long each event took, by stage; the stages of an event add up to its end-to-end latency."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+from contract.exposition import BatchHistogram
 from worker.batch import EventRecord
 from worker.metrics import Stage, WorkerMetrics
 
@@ -15,15 +16,16 @@ class Latency:
         self._skew, self._end_to_end = metrics.clock_skew, metrics.end_to_end
         self._publish, self._queue, self._store = (metrics.stage.labels(stage) for stage in Stage)
 
-    def observe(self, events: Iterable[EventRecord], polled_at: float, stored_at: float) -> None:
-        for event in events:
-            received_at, appended_at = event.event.received_at.timestamp(), event.record.timestamp / 1000
-            self._publish.observe(self._seconds(received_at, appended_at))
-            self._queue.observe(self._seconds(appended_at, polled_at))
-            self._store.observe(self._seconds(polled_at, stored_at))
-            self._end_to_end.observe(self._seconds(received_at, stored_at))
+    def observe(self, events: Sequence[EventRecord], polled_at: float, stored_at: float) -> None:
+        received = [event.event.received_at.timestamp() for event in events]
+        appended = [event.record.timestamp / 1000 for event in events]
+        self._observe(self._publish, [end - begin for begin, end in zip(received, appended, strict=True)])
+        self._observe(self._queue, [polled_at - begin for begin in appended])
+        self._observe(self._store, [stored_at - polled_at] * len(events))
+        self._observe(self._end_to_end, [stored_at - begin for begin in received])
 
-    def _seconds(self, begin: float, end: float) -> float:
-        if end < begin - _CLOCK_GRAIN:
-            self._skew.inc()
-        return max(end - begin, 0.0)
+    def _observe(self, stage: BatchHistogram, seconds: list[float]) -> None:
+        if seconds and min(seconds) < 0:
+            self._skew.inc(sum(second < -_CLOCK_GRAIN for second in seconds))
+            seconds = [max(second, 0.0) for second in seconds]
+        stage.observe_all(seconds)

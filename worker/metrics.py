@@ -2,9 +2,9 @@
 
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from contract.exposition import NAMESPACE
+from contract.exposition import NAMESPACE, BatchHistogram
 from contract.signals import ACK_BUCKETS, BATCH_BUCKETS, PIPELINE_BUCKETS
 from contract.topics import EVENTS
 
@@ -59,8 +59,8 @@ class WorkerMetrics:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(name, text, labels, namespace=NAMESPACE, registry=registry)
 
-        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-            return Histogram(name, text, labels, namespace=NAMESPACE, registry=registry, buckets=buckets)
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> BatchHistogram:
+            return BatchHistogram(name, text, labels, namespace=NAMESPACE, registry=registry, buckets=buckets)
 
         place = ("topic", "partition")
         self.records = counter("consumer_records_total", "Records polled.", *place)

@@ -5,9 +5,10 @@ fails there and stores nothing. ``event_id`` is the primary key: a repeat is lef
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from threading import Event as Stop
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ from worker.connection import Connection
 from worker.errors import Fenced, StoreUnavailable
 from worker.metrics import Parked, Trouble
 
+_CHUNK = 250  # rows
+_SPECIAL = re.compile(r"[\\\n\t\r]")
 _BLAMES_THE_ROW = ("22", "23", "54")  # SQLSTATE classes: data exception, constraint violation, program limit
 _TROUBLES = {
     "08": Trouble.CONNECTION,
@@ -130,7 +133,8 @@ def _insert(connection: Connection, events: Sequence[EventRecord], refused: list
     try:
         with connection.transaction(), connection.cursor() as cursor:
             with cursor.copy(SQL["copy"]) as copy:
-                copy.write(b"".join(map(_row, events)))
+                for first in range(0, len(events), _CHUNK):  # the server reads one while the next is made
+                    copy.write(_rows(events[first : first + _CHUNK]))
             return cursor.execute(SQL["insert"]).rowcount
     except psycopg.Error as error:
         if not (error.sqlstate or "").startswith(_BLAMES_THE_ROW):
@@ -144,37 +148,36 @@ def _insert(connection: Connection, events: Sequence[EventRecord], refused: list
     return stored + _insert(connection, events[middle:], refused)
 
 
-def _row(stored: EventRecord) -> bytes:
+def _rows(events: Iterable[EventRecord]) -> bytes:
+    return "".join(map(_row, events)).encode()
+
+
+def _row(stored: EventRecord) -> str:
     """A line of COPY's text format: columns as in the query ``copy``."""
     event, record = stored.event, stored.record
-    return b"%s\t%s\t%s\t%s\t%s\t%s\t%s\tevents\t%d\t%d\t%s\t%s\n" % (
-        str(event.event_id).encode(),
-        event.event_type.encode(),
-        _text(event.user_id),
-        _instant(event.occurred_at),
-        _instant(event.received_at),
-        _text(event.source),
-        _escape(to_json(event.properties, inf_nan_mode="constants")),
-        record.partition,
-        record.offset,
-        _instant(stored.appended_at),
-        _text(stored.request_id),
+    properties = to_json(event.properties, inf_nan_mode="constants").decode().replace("\\", r"\\")  # no raw controls
+    return (
+        f"{event.event_id}\t{event.event_type}\t{_text(event.user_id)}\t{_instant(event.occurred_at)}"
+        f"\t{event.received_at.isoformat()}\t{_text(event.source)}\t{properties}\tevents"
+        f"\t{record.partition}\t{record.offset}\t{_appended(stored.appended_at)}\t{_text(stored.request_id)}\n"
     )
 
 
-def _text(value: str | None) -> bytes:
-    return rb"\N" if value is None else _escape(value.encode())
+def _text(value: str | None) -> str:
+    return r"\N" if value is None else _escape(value)
 
 
-def _instant(value: datetime | None) -> bytes:
-    return rb"\N" if value is None else value.isoformat().encode()
+def _instant(value: datetime | None) -> str:
+    return r"\N" if value is None else value.isoformat()
 
 
-def _escape(value: bytes) -> bytes:
+_appended = lru_cache(maxsize=64)(_instant)  # records that were appended together have the same
+
+
+def _escape(value: str) -> str:
     """https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS"""
-    value = value.replace(b"\\", rb"\\")
-    if b"\n" in value or b"\t" in value or b"\r" in value:
-        return value.replace(b"\n", rb"\n").replace(b"\t", rb"\t").replace(b"\r", rb"\r")
+    if _SPECIAL.search(value):
+        return value.replace("\\", r"\\").replace("\n", r"\n").replace("\t", r"\t").replace("\r", r"\r")
     return value
 
 
