@@ -75,7 +75,7 @@ def lag_panel() -> timeseries.Panel:
     return lines_panel("Consumer lag, events", queries, Story(
         "Records appended and not yet committed. Three witnesses: our rule; the exporter, blind where a partition has "
         "no commit; the worker, blind when it is dead.",
-        "It has no threshold: seconds decide. Lines apart for long: see 'Can I trust these numbers'."), "none")  # fmt: skip
+        "It has no threshold: seconds decide. Lines apart for long: one of them is wrong."), "none")  # fmt: skip
 
 
 def _over_time(board: grafana.Dashboard) -> None:

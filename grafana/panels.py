@@ -68,7 +68,7 @@ def stat_panel(title: str, query: Query, story: Story, unit: str, steps: Steps, 
 
 def gauge_panel(title: str, query: Query, story: Story, unit: str, steps: Steps, empty: str = "no data") -> gauge.Panel:
     """A share of a whole, 0 to 1."""
-    panel = gauge.Panel().reduce_options(_last()).no_value(empty).min(0).max(1)
+    panel = gauge.Panel().reduce_options(_last()).no_value(empty).min(0).max(1).decimals(2)
     return _dressed(panel, title, [query], story, unit, steps, instant=True)
 
 
@@ -131,6 +131,8 @@ def table_panel(
     panel = table.Panel().cell_height(looks.TableCellHeight.SM).filterable(False)
     _dressed(panel, title, list(queries.values()), story, unit, (), instant=True, rows=True)
     names = {f"Value #{_letter(index)}": name for index, name in enumerate(queries)}
+    if len(queries) == 1:
+        names["Value"] = next(iter(queries))  # Grafana numbers the columns only where there are several
     panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(
         model.DataTransformerConfig("organize", options={"excludeByName": {"Time": True}, "renameByName": names})
