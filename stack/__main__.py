@@ -4,9 +4,11 @@ the gateway, the worker and the dashboards, as local processes on 127.0.0.1."""
 import signal
 import sys
 from argparse import REMAINDER, ArgumentParser, Namespace
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
+from stack.capacity import Demand
 from stack.commands import Commands
 from stack.errors import StackError
 from stack.home import Home
@@ -42,6 +44,8 @@ def _run(commands: Commands, options: Namespace) -> int:
             return commands.status()
         case "doctor":
             return commands.doctor()
+        case "capacity":
+            return commands.capacity(_demand(options))
         case _:
             return commands.promtool(options.arguments)
 
@@ -66,7 +70,29 @@ def _parser() -> ArgumentParser:
     verbs.add_parser("doctor", parents=[common], help="find what is wrong, and what to do about it")
     check = verbs.add_parser("promtool", parents=[common], help="run Prometheus's checker with the arguments given")
     check.add_argument("arguments", nargs=REMAINDER, help="for example: check config prometheus/prometheus.yml")
+    _add_capacity(verbs.add_parser("capacity", help="compute what a rate of events needs; docs/scaling.md explains"))
     return parser
+
+
+def _add_capacity(parser: ArgumentParser) -> None:
+    usual = Demand(0)
+    parser.set_defaults(home=Home().root)
+    parser.add_argument("--events-per-second", type=_positive, required=True, metavar="N")
+    parser.add_argument("--batches", action="store_true", help="clients send batches of hundreds, not single events")
+    for option, value, text in (
+        ("--event-bytes", usual.event_bytes, "size of an event as JSON"),
+        ("--replication", usual.replication, "copies of each record"),
+        ("--topic-days", usual.topic_days, "how long Kafka keeps records"),
+        ("--table-days", usual.table_days, "how long PostgreSQL keeps rows"),
+        ("--outage-seconds", usual.outage_seconds, "how long the spools must last without Kafka"),
+        ("--busy", usual.busy, "share of its top rate that a process is planned for"),
+    ):
+        kind = _count if isinstance(value, int) else _positive
+        parser.add_argument(option, type=kind, default=value, metavar="N", help=f"{text} (default: %(default)s)")
+
+
+def _demand(options: Namespace) -> Demand:
+    return Demand(**{field.name: getattr(options, field.name) for field in fields(Demand)})
 
 
 def _ports(options: Namespace) -> Ports:
@@ -76,6 +102,13 @@ def _ports(options: Namespace) -> Ports:
 def _count(text: str) -> int:
     number = int(text)
     if number < 1:
+        raise ValueError
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
         raise ValueError
     return number
 

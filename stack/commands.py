@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from stack import doctor, pipeline
+from stack.capacity import Demand, plan
 from stack.errors import NotRunning
 from stack.home import ROOT, Home
 from stack.lifecycle import down, remove_data, running, up
@@ -73,6 +74,11 @@ class Commands:
     def doctor(self) -> int:
         """Check everything the stack depends on, and name the first thing that is wrong."""
         return doctor.examine(self.home, self.screen)
+
+    def capacity(self, demand: Demand) -> int:
+        """Print what a rate of events needs."""
+        self.screen.capacity(demand, plan(demand))
+        return 0
 
     def promtool(self, arguments: list[str]) -> int:
         """Run Prometheus's own checker."""

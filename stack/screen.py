@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from time import monotonic
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.status import Status
 from rich.text import Text
 
+from stack.capacity import Capacity, Demand
 from stack.home import Home
 from stack.jars import Progress
 from stack.ports import HOST, Ports
@@ -59,6 +61,14 @@ class Screen:
             pid = "-" if row.one_shot else str(row.pid or "-")
             self._out.print(f"{name:<15}", Text(f"{word:<10}", style=_colour(good)), f"{pid:>8}  {row.address}")
 
+    def capacity(self, demand: Demand, capacity: Capacity) -> None:
+        """What a rate of events needs, a line each."""
+        self.say(
+            f"{demand.events_per_second:,.0f} events/s of {demand.event_bytes} bytes, processes {demand.busy:.0%} busy"
+        )
+        for what, number in _needs(capacity):
+            self.say(f"{what:<22} {number}")
+
     def addresses(self, home: Home, ports: Ports) -> None:
         """Where a person looks next."""
         for what, address in _addresses(home, ports):
@@ -92,6 +102,23 @@ def _addresses(home: Home, ports: Ports) -> list[tuple[str, str]]:
         ("Kafka", ports.brokers),
         ("consumer.log", str(home.log("consumer"))),
     ]
+
+
+def _needs(capacity: Capacity) -> list[tuple[str, str]]:
+    return [
+        ("gateways", f"{capacity.gateways}"),
+        ("spool of each", _size(capacity.spool_bytes)),
+        ("brokers", f"{capacity.brokers}"),
+        ("partitions", f"{capacity.partitions}"),
+        ("disk for the topic", _size(capacity.topic_disk)),
+        ("workers", f"{capacity.workers}"),
+        ("PostgreSQL servers", f"{capacity.postgres_servers}"),
+        ("disk for the table", _size(capacity.table_disk)),
+    ]
+
+
+def _size(number: float) -> str:
+    return decimal(round(number), precision=1)
 
 
 def _colour(good: bool) -> str:
