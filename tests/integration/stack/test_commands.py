@@ -38,6 +38,24 @@ def listening(pid: int) -> bool:
     return any(connection.status == psutil.CONN_LISTEN for connection in psutil.Process(pid).net_connections())
 
 
+def gateway(home: Home) -> str:
+    state = State.load(home)
+    assert state
+    return f"http://127.0.0.1:{state.ports.api[0]}"
+
+
+def register(home: Home) -> str:
+    """Register an event, and return its id."""
+    event = {"event_type": "page.viewed", "user_id": "user-1"}
+    answer = requests.post(f"{gateway(home)}/register_event", json=event, timeout=30)
+    return str(answer.json()["event_id"])
+
+
+def where(home: Home, event: str) -> str:
+    """Where the pipeline says that an event is."""
+    return str(requests.get(f"{gateway(home)}/events/{event}", timeout=30).json()["status"])
+
+
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
     """A running stack, in a folder that is closed to every account but the caller's."""
@@ -157,6 +175,25 @@ def test_down_finds_everything_when_the_supervisor_was_killed(another_home: Home
     assert run(another_home, "down").returncode == 0
     assert not any(psutil.pid_exists(pid) for pid in services.values())
     assert processes(another_home) == []
+
+
+def test_a_stack_comes_back_with_what_it_has_stored(another_home: Home) -> None:
+    assert run(another_home, "up", "--free-ports").returncode == 0
+    event = register(another_home)
+    until(lambda: where(another_home, event) == "stored", within=30)
+    assert run(another_home, "down").returncode == 0
+    assert run(another_home, "up", "--free-ports").returncode == 0
+    assert where(another_home, event) == "stored"
+    assert "created topic" not in another_home.log("bootstrap").read_text().split("prepared", 1)[1]
+
+
+def test_without_its_volumes_a_stack_starts_anew(another_home: Home) -> None:
+    assert run(another_home, "up", "--free-ports").returncode == 0
+    event = register(another_home)
+    until(lambda: where(another_home, event) == "stored", within=30)
+    assert run(another_home, "down", "--volumes").returncode == 0
+    assert run(another_home, "up", "--free-ports").returncode == 0
+    assert where(another_home, event) == "unknown"
 
 
 def test_a_service_that_cannot_start_stops_the_start_and_shows_its_log(another_home: Home) -> None:
