@@ -9,12 +9,12 @@ from stack import doctor, pipeline
 from stack.capacity import Demand, plan
 from stack.errors import NotRunning
 from stack.home import ROOT, Home
-from stack.lifecycle import down, remove_data, running, up
+from stack.lifecycle import down, running, up
 from stack.ports import Ports, require_free
 from stack.programs import find
 from stack.screen import Screen
 from stack.state import State
-from stack.topology import services
+from stack.topology import remove_data, services
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,18 @@ def program(name: str, cache: Path, progress: Progress) -> Path:
         work = Path(mkdtemp(prefix=f"{name}-", dir=cache))
         try:
             _run("dpkg-deb", "-x", str(_download(name, work)), str(work / "root"))
-            (work / "root").rename(folder)
+            _publish(work / "root", folder)
         finally:
             rmtree(work, ignore_errors=True)
     return folder / "usr" / "bin" / name
+
+
+def _publish(complete: Path, folder: Path) -> None:
+    try:
+        complete.rename(folder)
+    except OSError:
+        if not folder.exists():  # else another stack was faster
+            raise
 
 
 def _require(*tools: str, wanted: str) -> None:
@@ -53,7 +61,8 @@ def _download(name: str, work: Path) -> Path:
         "-oAcquire::Languages=none",
         "-oAcquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false",
     )
-    _run("apt-get", *private, "update")
+    # One source of many that does not answer is no obstacle; whether the package came is what counts.
+    subprocess.run(["apt-get", *private, "update"], capture_output=True)  # noqa: S603, S607  no shell, fixed words
     _run("apt-get", *private, "download", name, cwd=work)
     return next(work.glob("*.deb"))
 

@@ -6,8 +6,8 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
@@ -55,16 +55,20 @@ def fetch(folder: Path, progress: Progress) -> None:
         return
     progress("Kafka's jars", 0, len(wanted))
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "partial"
-    rmtree(partial, ignore_errors=True)  # whatever an interrupted download left
-    pool = ThreadPoolExecutor(8)
-    try:
-        here = pool.map(lambda jar: bring(jar, folder, MavenContext(repo_cache=partial, timeout=60)), wanted)
+    with TemporaryDirectory(prefix="partial-", dir=folder) as partial, _threads() as pool:
+        here = pool.map(lambda jar: bring(jar, folder, MavenContext(repo_cache=Path(partial), timeout=60)), wanted)
         for count, _ in enumerate(here, start=1):
             progress("Kafka's jars", count, len(wanted))
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads that at an error or a Ctrl-C finish what they have begun, and begin nothing more."""
+    pool = ThreadPoolExecutor(8)
+    try:
+        yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-        rmtree(partial, ignore_errors=True)
 
 
 def bring(jar: Jar, folder: Path, maven: MavenContext) -> None:

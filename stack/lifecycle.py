@@ -6,13 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from os import environ
-from shutil import rmtree
 from time import sleep
 from typing import Final
 
 import psutil
 
-from stack import postgres
 from stack.errors import ServiceFailed, StackError
 from stack.home import ROOT, Home
 from stack.ports import Ports
@@ -66,12 +64,6 @@ def down(home: Home, patience_seconds: float = 10) -> int:
     _sweep(home, patience_seconds)
     home.state.unlink(missing_ok=True)
     return len(found)
-
-
-def remove_data(home: Home) -> None:
-    """Forget everything a stopped stack has stored."""
-    postgres.remove(home)
-    rmtree(home.data, ignore_errors=True)
 
 
 def _sweep(home: Home, patience_seconds: float) -> None:

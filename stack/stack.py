@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from shutil import rmtree
 from time import sleep
 from types import TracebackType
 from typing import Self
@@ -17,7 +16,7 @@ from stack.ports import HOST, Ports, free_ports, require_free
 from stack.process import MARK, Process
 from stack.programs import Programs, find
 from stack.service import numbered
-from stack.topology import services
+from stack.topology import remove_data, services
 
 
 class Phase(StrEnum):
@@ -159,8 +158,7 @@ class Stack:
 
     def remove_data(self) -> None:
         """Forget everything the stopped services have stored."""
-        postgres.remove(self.home)
-        rmtree(self.home.data, ignore_errors=True)
+        remove_data(self.home)
 
     # How
 

@@ -1,5 +1,7 @@
 """Which services make up a stack, in the order in which they start."""
 
+from shutil import rmtree
+
 from stack import grafana, kafka, pipeline, postgres, prometheus
 from stack.home import Home
 from stack.ports import Ports
@@ -21,3 +23,9 @@ def services(home: Home, ports: Ports, programs: Programs) -> list[Service]:
         *(pipeline.worker(home, ports, number) for number, _ in enumerate(ports.worker_metrics, start=1)),
         grafana.dashboards(home, ports, programs.grafana),
     ]
+
+
+def remove_data(home: Home) -> None:
+    """Forget everything the stopped services have stored."""
+    postgres.remove(home)
+    rmtree(home.data, ignore_errors=True)
