@@ -55,6 +55,12 @@ class Batch:
     def __len__(self) -> int:
         return len(self.events) + len(self.dead)
 
+    def bury(self, dead: DeadRecord) -> None:
+        """Add a record that could not even be handed over."""
+        partition, offset = dead.place
+        self.dead.append(dead)
+        self.spans[partition] = Span(offset, offset + 1)
+
     def add(self, partition: TopicPartition, expected: int, records: Iterable[Any]) -> None:
         """Decode a partition's records; ``expected`` is the offset the table has for it."""
         next_offset = expected

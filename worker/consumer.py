@@ -20,6 +20,7 @@ from worker.event_log import EventLog
 from worker.latency import Latency
 from worker.metrics import Step, WorkerMetrics
 from worker.positions import Positions
+from worker.probe import Probe
 from worker.store import Store, Tally
 from worker.subscription import Subscription
 from worker.watchdog import Watchdog
@@ -40,6 +41,7 @@ class Worker:
         dead_letters: DeadLetters,
         limit: DeadLetterLimit,
         watchdog: Watchdog,
+        probe: Probe,
         metrics: WorkerMetrics,
         *,
         retry_max_seconds: float,
@@ -48,6 +50,7 @@ class Worker:
     ) -> None:
         self._subscription, self._store, self._event_log = subscription, store, event_log
         self._dead_letters, self._limit, self._watchdog, self._metrics = dead_letters, limit, watchdog, metrics
+        self._probe = probe
         self._retry_max_seconds, self._beat, self._stop = retry_max_seconds, beat, stop
         self._positions = Positions(subscription, store, metrics)
         self._latency = Latency(metrics)
@@ -81,12 +84,14 @@ class Worker:
 
     def _next_batch(self) -> Batch:
         """Empty when there is nothing, or when a new partition's place cannot be asked now."""
-        polled = self._subscription.poll(_POLL_MS)
+        polled = {} if self._subscription.stumbled else self._subscription.poll(_POLL_MS)
         self._positions.forget(self._subscription.moved())
         batch = Batch(time())
         expected = {partition: self._positions.get(partition) for partition in polled}
         if not self._place():
             return batch
+        if self._subscription.stumbled:
+            self._step_over(batch)
         for partition, records in polled.items():
             position = expected[partition]
             if position is None:  # fetched before the partition was put in its place, from where it is fetched again
@@ -100,6 +105,20 @@ class Worker:
             batch.add(partition, position, records)
         self._positions.observe_lag()
         return batch
+
+    def _step_over(self, batch: Batch) -> None:
+        """Bury the record that cannot be unpacked; nothing else has been polled then."""
+        try:
+            dead = self._probe.first(self._positions.all)
+        except kafka_errors.KafkaError as error:
+            self._subscription.failed(Step.POLL, error)
+            return
+        if dead is None:
+            logger.warning("the record that could not be unpacked can be now: joining the group again")
+            self._subscription.replace()
+            return
+        batch.bury(dead)
+        self._subscription.step_over(TopicPartition(EVENTS.name, dead.record.partition), dead.record.offset)
 
     def _place(self) -> bool:
         try:

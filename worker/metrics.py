@@ -36,6 +36,7 @@ class Parked(StrEnum):
     INVALID = "invalid"
     VERSION = "version"
     UNSTORABLE = "unstorable"
+    UNREADABLE = "unreadable"
 
 
 class Trouble(StrEnum):

@@ -13,6 +13,7 @@ from loguru import logger
 
 from contract.topics import EVENTS
 from worker.metrics import Step, WorkerMetrics
+from worker.probe import UNREADABLE
 
 _ANSWER_MS = 5_000
 _ERROR_PAUSE_SECONDS = 0.2
@@ -26,11 +27,17 @@ class Subscription:
         self._connect, self._metrics = connect, metrics
         self._moved = deque[TopicPartition]()
         self._errors = 0
+        self._stumbled = False
         self._consumer = self._subscribe()
 
     def poll(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
         try:
             polled: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=timeout_ms)
+        except UNREADABLE as error:
+            logger.error("a record cannot be unpacked: {}", error)
+            self._metrics.errors.labels(Step.POLL).inc()
+            self._stumbled = True
+            return {}
         except kafka_errors.KafkaError as error:
             # A failed fetch leaves the client's position behind the record that made it fail.
             self._moved.extend(self.assignment())
@@ -39,6 +46,16 @@ class Subscription:
         self._errors = 0
         self._metrics.last_poll.set(time())
         return polled
+
+    @property
+    def stumbled(self) -> bool:
+        """Whether a poll met a record it cannot unpack; another one would never return, until ``step_over``."""
+        return self._stumbled
+
+    def step_over(self, partition: TopicPartition, offset: int) -> None:
+        """Go on behind the record that cannot be unpacked."""
+        self._consumer.seek(partition, offset + 1)
+        self._stumbled = False
 
     def moved(self) -> set[TopicPartition]:
         """Partitions given, taken or fetched wrongly since the last call: where they go on must be asked anew."""
@@ -93,6 +110,7 @@ class Subscription:
         self._moved.extend(self.assignment())
         self.close(_ANSWER_MS / 1000)
         self._consumer = self._subscribe()
+        self._stumbled = False
 
     def close(self, seconds: float) -> None:
         try:

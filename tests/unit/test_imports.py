@@ -21,13 +21,13 @@ MAY_IMPORT = {
 KNOWS_KAFKA = (
     "api/publisher/",
     "stack/",
-    "worker/__main__.py",
     "worker/app.py",
     "worker/batch.py",
     "worker/bootstrap.py",
     "worker/consumer.py",
     "worker/dead_letters",
     "worker/positions.py",
+    "worker/probe.py",
     "worker/subscription.py",
     "worker/watchdog.py",
 )

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 
 from contract.topics import EVENTS
 from worker.batch import DeadRecord
+from worker.metrics import Parked
 
 Headers = list[tuple[str, bytes]]
 
@@ -69,7 +70,9 @@ def write(dead: DeadRecord, group: str) -> tuple[bytes, Headers]:
     record = dead.record
     own: Headers = [(name, value or b"") for name, value in record.headers]
     value, kind = record.value, "bytes"
-    if value is None:
+    if dead.reason is Parked.UNREADABLE:
+        value, kind = b"", "left out"
+    elif value is None:
         value, kind = b"", "null"  # a record with neither key nor value cannot be sent
     elif len(value) + _size(own) > _MOST_BYTES:
         value, own, kind = b"", [], "left out"
