@@ -3,6 +3,7 @@
 Exit status: 0 stopped in order, 1 failed, 2 wrong settings, 3 stopped after the limit on dead letters had halted it.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,8 @@ def main() -> int:
         sys.stderr.write(f"The settings are wrong; mend the environment and start again.\n{explain(error)}\n")
         return 2
     logger.info("settings: {}", settings)
+    gc.freeze()  # what lives from here to the end need not be looked at again
+    gc.set_threshold(50_000, 20, 50)  # a batch makes thousands of objects, none of them in a cycle
     stop = _stop_on_signals()
     with build_worker(settings, stop) as worker:
         try:
