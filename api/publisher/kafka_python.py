@@ -45,11 +45,14 @@ class KafkaPythonPublisher:
             linger_ms=0,  # a partition has one batch in flight, so batches form by themselves under load
             batch_size=131_072,
             max_request_size=MAX_RECORD_BYTES,
-            # The gateway stops waiting long before; this bounds how long an outage keeps records in memory.
             request_timeout_ms=5_000,
-            delivery_timeout_ms=10_000,
+            # Never: a batch that expires after it was sent leaves kafka-python 3.0.12 without a producer id, and it
+            # asks for no other (TransactionManager.init_producer_id acts in the state UNINITIALIZED alone). The
+            # gateway stops waiting long before, and the flight's bound is the bound on what an outage keeps in memory.
+            delivery_timeout_ms=2**31 - 1,
             max_block_ms=100,  # only a topic that vanished can make send() block, and then no longer than this
             reconnect_backoff_max_ms=1_000,
+            metrics_enabled=False,  # ours say more
         )
         Thread(target=self._learn_layout, name="kafka-layout", daemon=True).start()
 
