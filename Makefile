@@ -1,6 +1,6 @@
 # Every target sets up what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test test-compose
+.PHONY: help setup demo down test test-compose bench bench-check
 
 PYTHON ?= python3
 COMPOSE ?= docker compose
@@ -25,6 +25,12 @@ test: .venv/.dev ## Run every test that needs no Docker
 
 test-compose: .venv/.dev ## Run the journey through docker-compose.yml; COMPOSE="..." names another compose command
 	COMPOSE="$(COMPOSE)" $(RUN)pytest -v --exitfirst tests/system
+
+bench: .venv/.dev ## Measure it next to others on this machine; saves the table in docs/performance.md
+	@$(RUN)python -m benchmarks run
+
+bench-check: .venv/.dev ## Measure again, and fail when a ratio fell beyond the noise
+	@$(RUN)python -m benchmarks check --rounds 3
 
 .venv/.%: requirements/%.txt
 	@$(PYTHON) -m stack.venv $< && touch $@

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Self
@@ -92,14 +92,13 @@ class Ingest(ABC):
         except Exception as error:  # noqa: BLE001 - the edge of a request: its bug is counted, and said
             logger.opt(exception=error).error("request {} failed", request_id.decode())
             refused = InternalError("Something is broken here; the log tells more under this id.")
-        self._count([refused])
+        self._count(type(refused))
         return refusal(refused, request_id)
 
-    def _count(self, results: Iterable[Result]) -> None:
+    def _count(self, kind: type[Result], events: int = 1) -> None:
         """Enter events into the books by what their answers say."""
-        for kind, events in Counter(map(type, results)).items():
-            self._metrics.received.inc(events)
-            self._books[kind](events)
+        self._metrics.received.inc(events)
+        self._books[kind](events)
 
 
 class RegisterEvent(Ingest):
@@ -112,10 +111,10 @@ class RegisterEvent(Ingest):
         record = Arrival(call.request_id, call.traceparent).record(parse_event(body))
         receipt = Receipt(1)
         self._intake.accept(record, receipt, 0)
-        (result,) = results = await receipt.results()
+        (result,) = await receipt.results()
         if isinstance(result, GatewayError):
             raise result
-        self._count(results)
+        self._count(type(result))
         self._recent.note([(record.event_id, result)])
         return Answer(201 if isinstance(result, Published) else 202, b"{%s}" % _place(record, result).encode())
 
@@ -148,15 +147,19 @@ class RegisterEvents(Ingest):
             for record, result in zip(records, results, strict=True)
             if isinstance(record, Record) and not isinstance(result, GatewayError)
         ]
-        self._count(results)
+        self._count_all(results)
         self._recent.note(accepted)
         return Answer(200, f'{{"results":[{",".join(map(_result, count(), records, results))}]}}'.encode())
 
     def _refused_whole(self, results: Sequence[Result]) -> GatewayError:
         """One 503 for a batch that met nothing else: a client that reads no further than the status must know."""
         errors = [result for result in results if isinstance(result, GatewayError)]
-        self._count(errors[1:])  # the first is counted with the answer
+        self._count_all(errors[1:])  # the first is counted with the answer
         return errors[0]
+
+    def _count_all(self, results: Sequence[Result]) -> None:
+        for kind, events in Counter(map(type, results)).items():
+            self._count(kind, events)
 
 
 def refusal(error: GatewayError, request_id: bytes) -> Answer:

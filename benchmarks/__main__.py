@@ -14,6 +14,7 @@ from benchmarks.results import Results
 from stack.errors import StackError
 
 _CONSOLE = Console(highlight=False)
+_WIDE = 150  # columns; the table of results goes to a file or a log as often as to a terminal
 
 
 def main() -> int:
@@ -36,7 +37,7 @@ def _run(options: Namespace) -> int:
         return 0
     chosen = [case for case in cases() if any(word in case.name for word in options.only or ("",))]
     results = _measure(chosen, options.rounds, options.seconds)
-    _CONSOLE.print(report.table(results))
+    _CONSOLE.print(report.table(results), width=max(_CONSOLE.width, _WIDE))
     if options.verb == "check":
         found = compare(Results.load(), results)
         _CONSOLE.print(report.verdicts(found))

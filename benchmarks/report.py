@@ -23,6 +23,7 @@ _HEADS: Final = (
 def table(results: Results) -> Table:
     """As a person reads it at the end of a run."""
     shown = Table(*_HEADS, title=f"{results.rounds} rounds of {results.seconds:g} s")
+    shown.columns[0].no_wrap = True
     for column in shown.columns[1:]:
         column.justify = "right"
     for row in _rows(results):
