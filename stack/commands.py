@@ -1,11 +1,10 @@
 """The verbs of ``python -m stack``. Each returns an exit code, and raises StackError for what the user must know."""
 
-import os
 import subprocess
-import sys
 from dataclasses import dataclass
+from time import time
 
-from stack import doctor, pipeline
+from stack import demo, doctor
 from stack.capacity import Demand, plan
 from stack.errors import NotRunning
 from stack.home import ROOT, Home
@@ -57,17 +56,20 @@ class Commands:
 
     def demo(self, ports: Ports) -> int:
         """Start the stack, send the simulator's traffic through it, and leave it running."""
+        began = time()
         state, ours = running(self.home), False
         if not state:
             state, ours = self._start(ports), True
         try:
-            code = _simulate(state)
+            code = demo.send_traffic(state, self.screen)
+            report = demo.save_report(self.home, state, began)
         except BaseException:
             if ours:
                 self.screen.say("Stopping the stack.")
                 down(self.home)
             raise
         self.screen.addresses(self.home, state.ports)
+        self.screen.say(f"This run's dashboards, as one file: {report}")
         self.screen.say("The stack stays up: `make down` stops it, `make demo` sends the next 10,000 events.")
         return code
 
@@ -92,19 +94,3 @@ class Commands:
             programs = find(progress)
         with self.screen.starting() as starting:
             return up(self.home, ports, programs, starting.watch)
-
-
-def _simulate(state: State) -> int:
-    """Run the simulator in the foreground, and see that it ends with us."""
-    environment = {
-        **os.environ,
-        **pipeline.shared_environment(state.ports),
-        **pipeline.traffic_environment(state.ports),
-    }
-    simulator = subprocess.Popen([sys.executable, "traffic/simulate.py"], cwd=ROOT, env=environment)
-    try:
-        return simulator.wait()
-    except BaseException:
-        simulator.terminate()
-        simulator.wait()
-        raise

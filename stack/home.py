@@ -30,6 +30,10 @@ class Home:
         return self.root / "config"
 
     @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
     def state(self) -> Path:
         """What runs, written by the process that runs it."""
         return self.root / "state.json"

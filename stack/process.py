@@ -57,7 +57,7 @@ class Process(Executor):
                 return True
         except ProcessExitedWithError as error:
             return self._again(f"ended with exit code {error.exit_code}")
-        if self.ended and not self.service.one_shot:
+        if self.process and self.process.poll() == 0 and not self.service.one_shot:
             raise self._failure("ended by itself")
         if not self.check_timeout():
             raise self._failure(f"was not ready within {self.service.start_seconds:.0f} s")

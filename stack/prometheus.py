@@ -57,5 +57,11 @@ def write_targets(home: Home, targets: Targets) -> None:
         partial.replace(path)
 
 
+def books_are_open(ports: Ports) -> bool:
+    """Whether Prometheus has seen the topic and every counter once: events from now on are in its conservation law."""
+    query = "query?query=pipeline:records_opening:sum"
+    return answers(f"http://{HOST}:{ports.prometheus}/api/v1/{query}", having='"value"')
+
+
 def _targets(home: Home, job: str) -> Path:
     return home.config / "targets" / f"{job}.json"
