@@ -24,13 +24,14 @@ class Drain:
 
     module: tuple[str, ...] = ("worker",)
     stored: bool = True
+    workers: int = 1
 
     def measure(self, laboratory: Laboratory, seconds: float) -> Sample:
         laboratory.fill(int(seconds * _PER_SECOND))
         begins = laboratory.broker.cut(EVENTS, int(seconds * _PER_SECOND))
         wanted = laboratory.broker.end(EVENTS) - sum(begins.values())
         laboratory.database.empty()
-        with laboratory.worker((sys.executable, "-m", *self.module)) as (pid, group):
+        with laboratory.workers((sys.executable, "-m", *self.module), self.workers) as (pids, group):
 
             def passed(at_least: int) -> int:
                 deadline = monotonic() + _PATIENCE_SECONDS
@@ -41,7 +42,7 @@ class Drain:
                 return count
 
             first = passed(1)
-            usage, began = Usage(pid), monotonic()
+            usage, began = Usage(*pids), monotonic()
             sample = Sample(passed(wanted) - first, monotonic() - began, usage.cpu_seconds, usage.peak_mb)
         if self.stored and (rows := laboratory.database.rows()) != wanted:
             raise NotDrained(f"{rows} rows in the table for {wanted} records in the topic")

@@ -23,7 +23,7 @@ class Requests:
 
     def measure(self, laboratory: Laboratory, seconds: float) -> Sample:
         before = self._end(laboratory)
-        usage, began = Usage(laboratory.pid(self.server)), monotonic()
+        usage, began = Usage(*laboratory.pids(self.server)), monotonic()
         url = laboratory.url(self.server) + self.path
         load = laboratory.wrk.run(url, self.connections, seconds, self.events, self.form)
         arrived, last = settled(lambda: self._end(laboratory))

@@ -16,10 +16,10 @@ from benchmarks.topics import TOPICS
 from benchmarks.wrk import Wrk
 from contract.topics import EVENTS
 from stack.programs import find
+from stack.service import numbered
 from stack.stack import Stack
 
 _SERVICES: Final = ("zookeeper", "kafka", "initdb", "postgres", "bootstrap")
-_WORKER: Final = "worker"
 
 
 class Laboratory:
@@ -31,10 +31,11 @@ class Laboratory:
     def url(self, server: str) -> str:
         return self.stack.services[server].address
 
-    def pid(self, server: str) -> int:
-        pid = self.stack.processes[server].pid
-        assert pid is not None  # it has been started
-        return pid
+    def pids(self, server: str) -> list[int]:
+        """Of all processes that answer under the server's address."""
+        address = self.url(server)
+        running = [name for name in self.stack.processes if self.stack.services[name].address == address]
+        return [pid for name in running if (pid := self.stack.processes[name].pid)]
 
     def fill(self, records: int) -> None:
         """See that the topic holds at least so many records, and that no more are under way."""
@@ -42,15 +43,16 @@ class Laboratory:
             self.wrk.run(self.url(servers.PUBLISHERS[1]) + "/register_events", 8, 1, events=500)
 
     @contextmanager
-    def worker(self, command: tuple[str, ...]) -> Iterator[tuple[int, str]]:
-        """A worker in a group of its own: its process id, and the group."""
-        self.stack.services[_WORKER] = replace(self.stack.services[_WORKER], command=command)
+    def workers(self, command: tuple[str, ...], count: int = 1) -> Iterator[tuple[list[int], str]]:
+        """Workers in a group of their own: their process ids, and the group."""
+        names = [numbered("worker", number) for number in range(1, count + 1)]
+        self.stack.services |= {name: replace(self.stack.services[name], command=command) for name in names}
         group = f"bench-{uuid4().hex[:8]}"
-        self.stack.start(_WORKER, environment={"WORKER_GROUP": group})
+        self.stack.start(*names, environment={"WORKER_GROUP": group})
         try:
-            yield self.pid(_WORKER), group
+            yield [pid for name in names for pid in self.pids(name)], group
         finally:
-            self.stack.stop(_WORKER)
+            self.stack.stop(*names)
 
 
 @contextmanager

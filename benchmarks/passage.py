@@ -30,11 +30,11 @@ class Passage:
     def measure(self, laboratory: Laboratory, seconds: float) -> Sample:
         laboratory.broker.cut(EVENTS, 0)
         laboratory.database.empty()
-        with laboratory.worker((sys.executable, "-m", "worker")) as (pid, group):
+        with laboratory.workers((sys.executable, "-m", "worker")) as (pids, group):
             client = Client(laboratory.url(self.server), self.rate)
             warm_up = len(client.send(self.rate))  # until connections, caches and the assignment are there
             _await_rows(laboratory, warm_up)
-            usage, began = Usage(pid), monotonic()
+            usage, began = Usage(*pids), monotonic()
             with Watch(laboratory.stack.database_url, group) as watch:
                 sent = client.send(int(self.rate * seconds))
                 _await_rows(laboratory, warm_up + len(sent))

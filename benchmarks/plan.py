@@ -8,7 +8,7 @@ from benchmarks.laboratory import Laboratory
 from benchmarks.passage import Passage
 from benchmarks.producer import ProducerBenchmark
 from benchmarks.sample import Sample
-from benchmarks.servers import BARE, PUBLISHERS
+from benchmarks.servers import BARE, PUBLISHERS, TWO, WORKERS
 from benchmarks.topics import BASELINE
 from contract.topics import EVENTS, Topic
 
@@ -52,6 +52,7 @@ def _yardsticks() -> list[Case]:
 
 def _gateway(publisher: str) -> list[Case]:
     bare = f"{publisher} {BARE}"
+    two = f"{publisher} {TWO}"
     return [
         Case(f"{publisher}, single, 1", Requests(publisher, EVENTS, 1), SEED),
         Case(f"{publisher}, single, 64", Requests(publisher, EVENTS, 64), SEED),
@@ -59,6 +60,8 @@ def _gateway(publisher: str) -> list[Case]:
         Case(f"{publisher}, single, 512", Requests(publisher, EVENTS, 512), SEED_512),
         Case(f"{publisher}, batches of {BATCH}", _batches(publisher, EVENTS), SEED_BATCH),
         Case(f"{publisher}, batches, NDJSON", _batches(publisher, EVENTS, "ndjson"), SEED_BATCH),
+        Case(f"{two}, single, 128", Requests(two, EVENTS, 128), SEED),
+        Case(f"{two}, batches of {BATCH}", _batches(two, EVENTS), SEED_BATCH),
         Case(f"{bare}, single, 128", Requests(bare, EVENTS, 128), f"{publisher}, single, 128"),
         Case(f"{bare}, batches", _batches(bare, EVENTS), f"{publisher}, batches of {BATCH}"),
     ]
@@ -71,6 +74,7 @@ def _batches(server: str, topic: Topic, form: str = "json") -> Requests:
 def _worker() -> list[Case]:
     return [
         Case("worker, log and PostgreSQL", Drain(), PRODUCER),
+        Case("two workers, log and PostgreSQL", Drain(workers=WORKERS), PRODUCER),
         Case("worker, log alone", Drain(("benchmarks.sinks", "log"), stored=False), PRODUCER),
         Case("worker, no sinks", Drain(("benchmarks.sinks",), stored=False), PRODUCER),
         Case("end to end at 500/s", Passage(PUBLISHERS[0], 500), "end to end at 500/s"),

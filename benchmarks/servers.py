@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Final
 
 from stack import pipeline
@@ -12,24 +13,27 @@ from stack.service import Service
 
 PUBLISHERS: Final = ("kafka-python", "librdkafka")
 BARE: Final = "without metrics"
-
-_NEEDED: Final = 2 * len(PUBLISHERS)
+TWO: Final = "twice"
+WORKERS: Final = 2
 
 
 def ports() -> Ports:
-    """Free ports, with one gateway for each publisher with metrics and one without."""
-    return replace(Ports.plan(free=True, apis=_NEEDED), api=tuple(free_ports(_NEEDED)))
+    """Free ports for the gateways below; those that run twice share theirs."""
+    alone, shared = 2 * len(PUBLISHERS), len(PUBLISHERS)
+    plan = Ports.plan(free=True, apis=alone + 2 * shared, workers=WORKERS)
+    numbers = free_ports(alone + shared)
+    return replace(plan, api=(*numbers, *numbers[alone:]))
 
 
 def gateways(home: Home, ports: Ports) -> Iterator[Service]:
-    """Ours, named after the publisher: ``kafka-python``, ``kafka-python without metrics`` and so on."""
-    for number in range(1, _NEEDED + 1):
-        publisher, bare = PUBLISHERS[(number - 1) // 2], number % 2 == 0
+    """Ours, named after the publisher: ``kafka-python``, ``kafka-python without metrics``, ``kafka-python twice``."""
+    kinds = ("", f" {BARE}", f" {TWO}", f" {TWO}, again")
+    for number, (kind, publisher) in enumerate(product(kinds, PUBLISHERS), start=1):
         gateway = pipeline.api(home, ports, number)
         yield replace(
             gateway,
-            name=f"{publisher} {BARE}" if bare else publisher,
-            command=(sys.executable, "-m", "benchmarks.unmetered" if bare else "api"),
+            name=publisher + kind,
+            command=(sys.executable, "-m", "benchmarks.unmetered" if BARE in kind else "api"),
             environment={**gateway.environment, "API_PUBLISHER": publisher},
         )
 

@@ -1,4 +1,4 @@
-"""What a process costs, read from /proc: processor seconds and peak memory, its children included for the first."""
+"""What processes cost, read from /proc: processor seconds, and the memory of the largest at its peak."""
 
 from pathlib import Path
 from typing import Final
@@ -9,11 +9,12 @@ _RESET_PEAK: Final = "5"  # proc(5), clear_refs
 
 
 class Usage:
-    """The cost of one process since this was made."""
+    """The cost of some processes since this was made."""
 
-    def __init__(self, pid: int) -> None:
-        self._process = psutil.Process(pid)
-        Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)
+    def __init__(self, *pids: int) -> None:
+        self._processes = [psutil.Process(pid) for pid in pids]
+        for pid in pids:
+            Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)
         self._before = self._seconds()
 
     @property
@@ -23,10 +24,14 @@ class Usage:
     @property
     def peak_mb(self) -> float:
         """Most resident memory, in MB."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-        return int(peak) * 1024 / 1e6
+        return max(_peak_kib(process.pid) for process in self._processes) * 1024 / 1e6
 
     def _seconds(self) -> float:
-        times = self._process.cpu_times()
-        return float(times.user + times.system)
+        times = [process.cpu_times() for process in self._processes]
+        return float(sum(time.user + time.system for time in times))
+
+
+def _peak_kib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(peak)
