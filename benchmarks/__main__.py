@@ -33,7 +33,7 @@ def main() -> int:
 
 def _run(options: Namespace) -> int:
     if options.verb == "render":
-        report.PAGE.write_text(report.page(Results.load()))
+        _write_pages(Results.load())
         return 0
     chosen = [case for case in cases() if any(word in case.name for word in options.only or ("",))]
     results = _measure(chosen, options.rounds, options.seconds)
@@ -44,8 +44,14 @@ def _run(options: Namespace) -> int:
         return 1 if any(verdict.slower for verdict in found) else 0
     if not options.only:
         results.save()
-        report.PAGE.write_text(report.page(results))
+        _write_pages(results)
     return 0
+
+
+def _write_pages(results: Results) -> None:
+    for path, text in report.pages(results).items():
+        path.write_text(text)
+        _CONSOLE.print(f"wrote {path}", markup=False)
 
 
 def _measure(chosen: list[Case], rounds: int, seconds: float) -> Results:
@@ -69,9 +75,9 @@ def _parser() -> ArgumentParser:
     run.add_argument("--only", action="append", metavar="WORD", help="cases whose name has the word; saves nothing")
     parser = ArgumentParser("python -m benchmarks", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("run", parents=[run], help="measure, print the table, save it and docs/performance.md")
+    verbs.add_parser("run", parents=[run], help="measure, print the table, save it and the pages of docs")
     verbs.add_parser("check", parents=[run], help="measure, and fail when a ratio fell beyond the noise")
-    verbs.add_parser("render", help="write docs/performance.md anew from what was saved")
+    verbs.add_parser("render", help="write the pages of docs anew from what was saved")
     return parser
 
 

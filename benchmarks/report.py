@@ -1,6 +1,7 @@
-"""The table of a run, for a terminal and for docs/performance.md."""
+"""The table of a run, for a terminal and for the pages of docs."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,9 +9,11 @@ from rich.table import Table
 
 from benchmarks.check import Verdict
 from benchmarks.results import Results, Spread
+from benchmarks.targets import targets
 
-PAGE: Final = Path(__file__).parent.parent / "docs" / "performance.md"
-NOTES: Final = Path(__file__).with_name("notes.md")
+_TEMPLATES: Final = Path(__file__).with_name("pages")
+_DOCS: Final = Path(__file__).parent.parent / "docs"
+_FACT: Final = re.compile(r"\{\{(\w+) ?([^}]*)\}\}")
 
 _HEADS: Final = (
     "case",
@@ -45,21 +48,44 @@ def verdicts(found: list[Verdict]) -> Table:
     return shown
 
 
-def page(results: Results) -> str:
-    """docs/performance.md: the notes, with the run's table in them."""
-    lines = ["|".join(("", *_HEADS, "")), "|".join(("", "---", *["---:"] * (len(_HEADS) - 1), ""))]
-    lines += ["|".join(("", *row, "")) for row in _rows(results)]
-    facts = {
-        "table": "\n".join(lines),
-        "rounds": str(results.rounds),
-        "seconds": f"{results.seconds:g}",
-        "machine": results.machine,
-        "taken": results.taken,
-    }
-    text = NOTES.read_text()
-    for name, fact in facts.items():
-        text = text.replace("{{" + name + "}}", fact)
-    return text
+def pages(results: Results) -> dict[Path, str]:
+    """The pages of docs that tell of results, by their paths. A template names a fact in double braces."""
+
+    def fact(found: re.Match[str]) -> str:
+        return _fact(results, found[1], found[2])
+
+    return {_DOCS / template.name: _FACT.sub(fact, template.read_text()) for template in _TEMPLATES.glob("*.md")}
+
+
+def _fact(results: Results, name: str, about: str) -> str:
+    match name:
+        case "table":
+            return _markdown(_HEADS, _rows(results))
+        case "targets":
+            return _markdown(("", "aimed for", "found", ""), _goals(results))
+        case "rate":
+            return f"{results.middle(about, lambda sample: sample.rate):,.0f}"
+        case "times":
+            case, other = about.split(" / ")
+            return f"{results.over(case, other, lambda sample: sample.rate):.2f}"
+        case _:
+            return f"{getattr(results, name)}"
+
+
+def _markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "\n".join("|".join(("", *line, "")) for line in lines)
+
+
+def _goals(results: Results) -> Iterator[tuple[str, ...]]:
+    for goal in targets(results):
+        sign = "at least" if goal.at_least else "at most"
+        yield (
+            goal.name,
+            f"{sign} {goal.wanted:,g}{goal.unit}",
+            f"{goal.found:,.4g}{goal.unit}",
+            "" if goal.holds else "no",
+        )
 
 
 def _rows(results: Results) -> Iterator[tuple[str, ...]]:

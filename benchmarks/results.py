@@ -59,6 +59,14 @@ class Results:
             return None
         return Spread.of([ours.rate / theirs.rate for ours, theirs in zip(self.samples[case], yardstick, strict=True)])
 
+    def middle(self, case: str, value: Callable[[Sample], float]) -> float:
+        return median(map(value, self.samples[case]))
+
+    def over(self, case: str, other: str, value: Callable[[Sample], float]) -> float:
+        """The middle of the rounds' ratios."""
+        both = zip(self.samples[case], self.samples[other], strict=True)
+        return median(value(ours) / value(theirs) for ours, theirs in both)
+
     def save(self, path: Path = SAVED) -> None:
         path.write_bytes(_RESULTS.dump_json(self, indent=1) + b"\n")
 
