@@ -125,7 +125,14 @@ def enters(user: str, path: Path) -> bool:
 
 def remove(home: Home) -> None:
     """Forget everything that is stored; PostgreSQL must be stopped."""
-    rmtree(place(home, runner()).data, ignore_errors=True)
+    cluster = place(home, runner())
+    for folder in (cluster.data, _unfinished(cluster)):
+        rmtree(folder, ignore_errors=True)
+
+
+def _unfinished(cluster: Cluster) -> Path:
+    """The data folder's name until it is complete."""
+    return cluster.data.with_suffix(".new")
 
 
 def _site() -> Path:
@@ -159,9 +166,8 @@ def _initialise(home: Home) -> None:
         return
     if _copied() in cluster.programs.parents and not _copied().exists():
         _copy_programs()
-    new = cluster.data.with_suffix(".new")
-    for remains in (new, cluster.data):  # of an interrupted start, of a checkout that was here before
-        rmtree(remains, ignore_errors=True)
+    remove(home)  # what an interrupted start left, or a checkout that was here before
+    new = _unfinished(cluster)
     new.parent.mkdir(parents=True, exist_ok=True)
     new.mkdir(mode=0o700)
     if cluster.user:
