@@ -52,12 +52,12 @@ def shape(document: Any) -> Any:
     """What of a document is the same in every run: its names, its kinds, its words, but no ids, times and places."""
     match document:
         case dict():
-            return {name: shape(value) for name, value in document.items()}
+            return {name: value if name == "status" else shape(value) for name, value in document.items()}
         case list():
             return [shape(item) for item in document]
         case str() if " " not in document and re.search(r"\d", document):
             return "an id or a time"
-        case int() if not isinstance(document, bool) and document not in range(200, 600):
+        case int():
             return "a number"
     return document
 
