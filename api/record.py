@@ -109,13 +109,13 @@ def uuid7() -> str:
 
     They need to be unique, not hard to guess, so no system call is made for each.
     """
-    milliseconds, random = time_ns() // 1_000_000, getrandbits(74)
+    milliseconds = time_ns() // 1_000_000
     return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031  a third faster than an f-string
         milliseconds >> 16,
         milliseconds & 0xFFFF,
-        random >> 62,
-        0x8000 | random >> 48 & 0x3FFF,
-        random & 0xFFFF_FFFF_FFFF,
+        getrandbits(12),
+        0x8000 | getrandbits(14),
+        getrandbits(48),
     )
 
 

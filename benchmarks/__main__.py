@@ -37,7 +37,7 @@ def _run(options: Namespace) -> int:
         return 0
     chosen = [case for case in cases() if any(word in case.name for word in options.only or ("",))]
     results = _measure(chosen, options.rounds, options.seconds)
-    _CONSOLE.print(report.table(results), width=max(_CONSOLE.width, _WIDE))
+    Console(width=max(_CONSOLE.width, _WIDE)).print(report.table(results))
     if options.verb == "check":
         found = compare(Results.load(), results)
         _CONSOLE.print(report.verdicts(found))

@@ -98,8 +98,11 @@ def encode(event: Event, event_id: UUID | str, received_at: str) -> bytes:
     PostgreSQL's jsonb would refuse.
     """
     text: bytes = _WRITE(event, exclude_none=True)
-    members = text[1:-1] if event.event_id else b'"event_id":"%s",%s' % (str(event_id).encode(), text[1:-1])
-    value = b'{%s,"received_at":"%s"}' % (members, received_at.encode())
+    if event.event_id:
+        value = b'%s,"received_at":"%s"}' % (text[:-1], received_at.encode())
+    else:
+        members = str(event_id).encode(), text[1:-1], received_at.encode()
+        value = b'{"event_id":"%s",%s,"received_at":"%s"}' % members
     if _suspicious(value):
         _refuse_unstorable(event)
     return value
@@ -114,8 +117,12 @@ def decode(value: bytes) -> StoredEvent:
 
 
 def _suspicious(value: bytes) -> bool:
-    """Whether a full look is due; three searches in the bytes cost a tenth of a walk through the event."""
-    return _NUL in value or _NAN in value or _INFINITY in value
+    """Whether a full look is due. A search for one byte costs a tenth of a search for a word, and mostly finds none."""
+    return (
+        (b"\\" in value and _NUL in value)
+        or (b"N" in value and _NAN in value)
+        or (b"I" in value and _INFINITY in value)
+    )
 
 
 def _refuse_unstorable(event: Event) -> None:
