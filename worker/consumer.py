@@ -201,6 +201,7 @@ class Worker:
         except kafka_errors.KafkaError as error:
             # Harmless: the table has the offsets. The next commit covers this one.
             self._metrics.commits.labels("failed").inc()
+            self._metrics.errors.labels(Step.COMMIT).inc()
             logger.warning("Kafka did not take a commit: {}", error)
         else:
             self._metrics.commits.labels("ok").inc()

@@ -14,7 +14,7 @@ from loguru import logger
 
 from contract.logs import APART
 from worker.batch import EventRecord
-from worker.metrics import WorkerMetrics
+from worker.metrics import Step, WorkerMetrics
 from worker.settings import EventLogSettings
 
 
@@ -48,6 +48,7 @@ class EventLog:
         except OSError as error:
             self._let_go()
             self._metrics.log_errors.inc(len(events))
+            self._metrics.errors.labels(Step.LOG).inc()
             logger.error("{} events could not be logged to {}: {}", len(events), self.path, error)
         else:
             self._torn = False

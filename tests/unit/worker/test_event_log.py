@@ -150,6 +150,7 @@ def test_a_full_disk_is_counted_and_stops_nothing(open_log: Open, tmp_path: Path
     for _ in range(3):
         log.write([event_of(value()), event_of(value())])
     assert count(metrics, "errors") == 6
+    assert metrics.registry.get_sample_value("pipeline_consumer_errors_total", {"step": "log"}) == 3
     assert count(metrics, "lines") == 0
     full.unlink()
     log.write([event_of(value(), offset=9)])

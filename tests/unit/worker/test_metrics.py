@@ -1,11 +1,16 @@
 """Which series a worker shows before anything has happened, and which it takes back."""
 
+import re
+from pathlib import Path
+
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
 from contract.topics import EVENTS
 from worker.metrics import Parked, Stage, Step, Trouble, WorkerMetrics
+
+WORKER = Path(__file__).parents[3] / "worker"
 
 
 @pytest.fixture
@@ -59,3 +64,10 @@ def test_forgetting_a_partition_twice_or_before_its_first_record_is_no_error(reg
     metrics = WorkerMetrics(registry)
     metrics.forget(EVENTS.name, 1)
     metrics.forget(EVENTS.name, 1)
+
+
+@pytest.mark.parametrize("value", [*Step, *Parked, *Trouble], ids=repr)
+def test_every_value_of_a_label_is_given_somewhere(value: Step | Parked | Trouble) -> None:
+    member = f"{type(value).__name__}.{value.name}"
+    users = [path for path in WORKER.rglob("*.py") if re.search(rf"\b{member}\b", path.read_text())]
+    assert users, f"nothing ever counts {member}"
