@@ -1,8 +1,10 @@
 """python -m api: read the settings, then serve until told to stop."""
 
 import gc
+import os
 import sys
 from socket import SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, getaddrinfo, socket
+from types import FrameType
 
 import uvicorn
 from loguru import logger
@@ -38,9 +40,21 @@ def main() -> int:
     gc.collect()
     gc.freeze()  # what lives from here to the end need not be looked at again
     gc.set_threshold(20_000, 20, 50)  # a batch makes thousands of objects, none of them in a cycle
-    server = uvicorn.Server(config)
+    server = Server(config)
     server.run(sockets=[_shared(settings.host, settings.port)] if settings.reuse_port else None)
     return 0 if server.started else 1
+
+
+class Server(uvicorn.Server):
+    """Ends in order on the first SIGTERM or SIGINT, and with status 0; the second one ends it on the spot.
+
+    Whatever was answered is in Kafka or on disk by then, so even that loses nothing.
+    """
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            os._exit(128 + sig)
+        self.should_exit = True  # and no more: uvicorn would note the signal, and at the end die of it
 
 
 def _shared(host: str, port: int) -> socket:

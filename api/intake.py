@@ -1,25 +1,22 @@
-"""Where an event goes: to Kafka while Kafka answers, to the spool when it does not; and the way back.
+"""Where an event goes: to Kafka while Kafka answers, to the spool when it does not.
 
 Every event gets a sequence number on arrival. Per key the order of arrival is kept: while a key has records in the
 spool, newer ones queue behind them, and the spool is drained only up to the oldest record still waiting for its ack.
 """
 
 import asyncio
-import sqlite3
 from functools import partial
 from time import monotonic
 
-from loguru import logger
-
-from api.errors import GatewayError, Overloaded, SpoolFull, TooLarge, Unconfirmed, Undeliverable
-from api.metrics import ApiMetrics
+from api.drain import Drain
+from api.errors import GatewayError, InvalidEvent, Overloaded, SpoolFull, TooLarge, Unconfirmed, Undeliverable
+from api.link import Link
+from api.metrics import ApiMetrics, ProducerError
 from api.publisher import DeliveryFailed, Publisher
 from api.record import SPOOLED, Published, Receipt, Record
-from api.spool import Spool, SpoolBroken, SpooledRecord
+from api.spool import Spool, SpoolBroken
 
 _TICK_SECONDS = 0.05
-_PROBE_SECONDS = 1.0
-_CHUNK = 500
 
 
 class Waiting:
@@ -40,28 +37,28 @@ class Intake:
         self._deadline_seconds = deadline_seconds
         self._waiting: dict[int, Waiting] = {}  # by sequence number, which is also the order of their deadlines
         self._seq = 0
-        self._up = False
-        metrics.producer_up.set_function(lambda: self._up)
+        self._link = Link(metrics)
+        self._drain = Drain(publisher, spool, self._link, self._next_seq, self._frontier)
 
     @property
     def kafka_answers(self) -> bool:
-        return self._up
+        return self._link.up
 
     @property
     def can_take(self) -> bool:
-        return self._up or self._spool.has_room
+        return self._link.up or self._spool.has_room
 
     async def start(self) -> None:
         """Raises what opening the spool raises; does not wait for Kafka."""
         self._seq = await self._spool.start()
         await self._publisher.start()
-        self._tasks = [asyncio.create_task(self._watch_deadlines()), asyncio.create_task(self._drain_for_ever())]
+        tasks = (self._watch_deadlines(), self._drain.run(), self._drain.renew_client())
+        self._tasks = [asyncio.create_task(task) for task in tasks]
 
     def accept(self, record: Record, receipt: Receipt, index: int) -> None:
         """Settle ``receipt`` at ``index`` within the deadline and one fsync: published, spooled, or why neither."""
-        self._seq += 1
-        waiting = Waiting(self._seq, record, receipt, index, monotonic() + self._deadline_seconds)
-        if not self._up or self._spool.holds(record.key):
+        waiting = Waiting(self._next_seq(), record, receipt, index, monotonic() + self._deadline_seconds)
+        if not self._link.up or self._spool.holds(record.key):
             self._to_spool(waiting)
             return
         try:
@@ -95,9 +92,10 @@ class Intake:
 
     def _failed(self, waiting: Waiting, error: DeliveryFailed) -> None:
         if error.permanent:
-            waiting.receipt.settle(waiting.index, TooLarge(f"Kafka refuses the record: {error}"))
+            refusal = TooLarge if error.kind is ProducerError.TOO_LARGE else InvalidEvent
+            waiting.receipt.settle(waiting.index, refusal(f"Kafka refuses the record: {error}"))
             return
-        self._go_down(str(error))
+        self._link.fails(str(error))
         self._to_spool(waiting)
 
     def _to_spool(self, waiting: Waiting) -> None:
@@ -125,70 +123,17 @@ class Intake:
         del self._waiting[waiting.seq]
         self._to_spool(waiting)
 
-    def _go_down(self, why: str) -> None:
-        if self._up:
-            self._up = False
-            logger.warning("Kafka does not take records ({}): events go to the spool until it does", why)
+    def _next_seq(self) -> int:
+        self._seq += 1
+        return self._seq
 
-    def _go_up(self) -> None:
-        if not self._up:
-            self._up = True
-            logger.info("Kafka takes records; {} are left in the spool", len(self._spool))
+    def _frontier(self) -> int:
+        return next(iter(self._waiting), self._seq + 1)
 
     async def _watch_deadlines(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             now = monotonic()
             while self._waiting and (oldest := next(iter(self._waiting.values()))).deadline <= now:
-                self._go_down(f"no ack within {self._deadline_seconds} s")
+                self._link.fails(f"no ack within {self._deadline_seconds} s")
                 self._give_up(oldest)
-
-    async def _drain_for_ever(self) -> None:
-        while True:
-            if not self._publisher.ready:
-                await asyncio.sleep(_TICK_SECONDS)
-            elif not len(self._spool):
-                self._go_up()
-                await asyncio.sleep(_TICK_SECONDS)
-            elif not await self._drain_chunk(_CHUNK if self._up else 1):
-                await asyncio.sleep(_PROBE_SECONDS)
-
-    async def _drain_chunk(self, limit: int) -> bool:
-        """Publish the spool's oldest records; with ``limit`` 1 this is the probe. False when Kafka did not take all."""
-        before = next(iter(self._waiting), self._seq + 1)
-        try:
-            chunk = await self._spool.read(before, limit)
-        except sqlite3.Error as error:
-            logger.error("the spool cannot be read: {}", error)
-            return False
-        if not chunk:  # only records that are still being written, or must wait for an older one
-            await asyncio.sleep(_TICK_SECONDS)
-            return True
-        delivered = await self._deliver(chunk)
-        self._spool.remove(delivered)
-        if len(delivered) < len(chunk):
-            return False
-        self._go_up()
-        return True
-
-    async def _deliver(self, chunk: list[SpooledRecord]) -> list[SpooledRecord]:
-        """Publish in order, up to the first that cannot be handed over; returns those the broker acknowledged."""
-        handed_over: list[tuple[SpooledRecord, asyncio.Future[Published | DeliveryFailed]]] = []
-        for spooled in chunk:
-            result: asyncio.Future[Published | DeliveryFailed] = asyncio.get_running_loop().create_future()
-            try:
-                self._publisher.send(spooled.record, partial(_resolve, result))
-            except (DeliveryFailed, Overloaded) as error:
-                logger.debug("record {} stays in the spool: {}", spooled.record.event_id, error)
-                break
-            handed_over.append((spooled, result))
-        results = [(spooled, await result) for spooled, result in handed_over]
-        failures = [result for _, result in results if isinstance(result, DeliveryFailed)]
-        if failures:
-            self._go_down(f"a record of the spool was not acknowledged: {failures[0]}")
-        return [spooled for spooled, result in results if isinstance(result, Published)]
-
-
-def _resolve(future: "asyncio.Future[Published | DeliveryFailed]", result: Published | DeliveryFailed) -> None:
-    if not future.done():  # cancelled by a stop
-        future.set_result(result)

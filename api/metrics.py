@@ -40,6 +40,7 @@ class ProducerError(StrEnum):
     NOT_ENOUGH_REPLICAS = "not_enough_replicas"
     NO_TOPIC = "no_topic"
     TOO_LARGE = "too_large"
+    INVALID = "invalid"
     AUTHORIZATION = "authorization"
     OTHER = "other"
 
@@ -89,6 +90,10 @@ class ApiMetrics:
         self.producer_up = gauge("producer_up", "1 while records go to Kafka directly, 0 while they go to the spool.")
 
         self.spool_records = gauge("spool_records", "Records in the spool.")
+        self.spool_refused = gauge(
+            "spool_refused_records",
+            "Records of the spool that Kafka refuses as things are; a restart tries them again.",
+        )
         self.spool_bytes = gauge("spool_bytes", "Bytes of values in the spool.")
         self.spool_limit_bytes = gauge("spool_limit_bytes", "Most bytes the spool takes.")
         self.spool_oldest = gauge(

@@ -26,7 +26,7 @@ class DeliveryFailed(Exception):
     def __init__(self, kind: ProducerError, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
-        self.permanent = kind is ProducerError.TOO_LARGE
+        self.permanent = kind in (ProducerError.TOO_LARGE, ProducerError.INVALID)
 
 
 Settled = Callable[[Published | DeliveryFailed], None]

@@ -19,6 +19,8 @@ from api.record import Published, Record
 from contract.kafka import KafkaSettings
 from contract.topics import EVENTS, MAX_RECORD_BYTES
 
+_GIVE_UP_SECONDS = 10
+
 _hash = lru_cache(maxsize=65_536)(murmur2)  # pure Python costs 5 µs a key, and users come back
 
 
@@ -36,24 +38,7 @@ class KafkaPythonPublisher:
 
     async def start(self) -> None:
         self._flight.open()
-        self._producer = KafkaProducer(
-            bootstrap_servers=self._kafka.servers,
-            client_id="gateway",
-            api_version=(3, 9),  # known, so the constructor need not find a broker first
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=0,  # a partition has one batch in flight, so batches form by themselves under load
-            batch_size=131_072,
-            max_request_size=MAX_RECORD_BYTES,
-            request_timeout_ms=5_000,
-            # Never: a batch that expires after it was sent leaves kafka-python 3.0.12 without a producer id, and it
-            # asks for no other (TransactionManager.init_producer_id acts in the state UNINITIALIZED alone). The
-            # gateway stops waiting long before, and the flight's bound is the bound on what an outage keeps in memory.
-            delivery_timeout_ms=2**31 - 1,
-            max_block_ms=100,  # only a topic that vanished can make send() block, and then no longer than this
-            reconnect_backoff_max_ms=1_000,
-            metrics_enabled=False,  # ours say more
-        )
+        self._producer = self._connect()
         Thread(target=self._learn_layout, name="kafka-layout", daemon=True).start()
 
     def send(self, record: Record, settled: Settled) -> None:
@@ -73,6 +58,10 @@ class KafkaPythonPublisher:
         if is_full or is_new:
             self._producer._sender.wakeup()
 
+    async def renew(self) -> None:
+        given_up, self._producer, self._partitions = self._producer, self._connect(), []
+        await asyncio.to_thread(_give_up, given_up)
+
     async def stop(self, seconds: float) -> None:
         self._stopping.set()
         with suppress(kafka_errors.KafkaError):
@@ -80,6 +69,26 @@ class KafkaPythonPublisher:
         with suppress(kafka_errors.KafkaError):
             await asyncio.to_thread(self._producer.close, 1)
         self._flight.settle()
+
+    def _connect(self) -> KafkaProducer:
+        return KafkaProducer(
+            bootstrap_servers=self._kafka.servers,
+            client_id="gateway",
+            api_version=(3, 9),  # known, so the constructor need not find a broker first
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,  # a partition has one batch in flight, so batches form by themselves under load
+            batch_size=131_072,
+            max_request_size=MAX_RECORD_BYTES,
+            request_timeout_ms=5_000,
+            # Never: a batch that expires after it was sent leaves kafka-python 3.0.12 without a producer id, and it
+            # asks for no other (TransactionManager.init_producer_id acts in the state UNINITIALIZED alone). The
+            # gateway stops waiting long before, and the flight's bound is the bound on what an outage keeps in memory.
+            delivery_timeout_ms=2**31 - 1,
+            max_block_ms=100,  # only a topic that vanished can make send() block, and then no longer than this
+            reconnect_backoff_max_ms=1_000,
+            metrics_enabled=False,  # ours say more
+        )
 
     def _landed(self, settled: Settled, record: Record, sent_at: float, outcome: Any) -> None:
         """On the sender's thread; the outcome is the record's metadata or an exception."""
@@ -100,12 +109,21 @@ class KafkaPythonPublisher:
             self._stopping.wait(30 if self._partitions else 0.2)
 
 
+def _give_up(producer: KafkaProducer) -> None:
+    """Fail what it holds; its own ``close`` would first wait for acks."""
+    producer._sender.force_close()
+    producer._sender.join(_GIVE_UP_SECONDS)
+    with suppress(kafka_errors.KafkaError):
+        producer.close(0)
+
+
 def _kind(error: Exception) -> ProducerError:
     return next((kind for types, kind in _KINDS if isinstance(error, types)), ProducerError.OTHER)
 
 
 _KINDS: tuple[tuple[tuple[type[Exception], ...], ProducerError], ...] = (
     ((kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError), ProducerError.TOO_LARGE),
+    ((kafka_errors.InvalidRecordError, kafka_errors.InvalidTimestampError), ProducerError.INVALID),
     ((kafka_errors.KafkaTimeoutError, kafka_errors.RequestTimedOutError), ProducerError.TIMEOUT),
     ((kafka_errors.NotEnoughReplicasError, kafka_errors.NotEnoughReplicasAfterAppendError),
      ProducerError.NOT_ENOUGH_REPLICAS),

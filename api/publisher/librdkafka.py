@@ -37,27 +37,9 @@ class LibrdkafkaPublisher:
 
     async def start(self) -> None:
         self._flight.open()
-        self._producer = Producer(
-            {
-                "bootstrap.servers": self._kafka.bootstrap_servers,
-                "client.id": "gateway",
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": 0.5,  # under load batches fill anyway; a lone record hardly waits
-                "batch.size": 1_000_000,
-                "message.max.bytes": MAX_RECORD_BYTES,
-                "partitioner": "murmur2_random",  # the same key to the same partition, whichever client is chosen
-                "request.timeout.ms": 5_000,
-                "message.timeout.ms": 10_000,
-                "queue.buffering.max.messages": 1_000_000,  # the bound is the flight's
-                "allow.auto.create.topics": False,
-                "reconnect.backoff.max.ms": 1_000,
-                "log_level": 0,
-            }
-        )
+        self._producer = self._connect()
         self._loop = asyncio.get_running_loop()
-        self._layout = Thread(target=self._learn_layout, name="kafka-layout", daemon=True)
-        self._layout.start()
+        self._learn()
 
     def send(self, record: Record, settled: Settled) -> None:
         self._flight.check(record)
@@ -79,12 +61,39 @@ class LibrdkafkaPublisher:
             self._polling = True
             self._loop.call_later(_POLL_SECONDS, self._poll)
 
+    async def renew(self) -> None:
+        await self._forget_layout()
+        given_up, self._producer = self._producer, self._connect()
+        given_up.purge()
+        await asyncio.to_thread(given_up.flush, 1)
+        self._stopping.clear()
+        self._learn()
+
     async def stop(self, seconds: float) -> None:
-        self._stopping.set()
-        await asyncio.to_thread(self._layout.join)
+        await self._forget_layout()
         await asyncio.to_thread(self._producer.flush, seconds)
         self._producer.purge()
         self._flight.settle()
+
+    def _connect(self) -> Producer:
+        return Producer(
+            {
+                "bootstrap.servers": self._kafka.bootstrap_servers,
+                "client.id": "gateway",
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 0.5,  # under load batches fill anyway; a lone record hardly waits
+                "batch.size": 1_000_000,
+                "message.max.bytes": MAX_RECORD_BYTES,
+                "partitioner": "murmur2_random",  # the same key to the same partition, whichever client is chosen
+                "request.timeout.ms": 5_000,
+                "message.timeout.ms": 10_000,
+                "queue.buffering.max.messages": 1_000_000,  # the bound is the flight's
+                "allow.auto.create.topics": False,
+                "reconnect.backoff.max.ms": 1_000,
+                "log_level": 0,
+            }
+        )
 
     def _landed(self, settled: Settled, record: Record, sent_at: float, error: KafkaError | None, message: Any) -> None:
         result = (
@@ -100,6 +109,15 @@ class LibrdkafkaPublisher:
         self._polling = self._flight.records > 0
         if self._polling:
             self._loop.call_later(_POLL_SECONDS, self._poll)
+
+    def _learn(self) -> None:
+        self._layout = Thread(target=self._learn_layout, name="kafka-layout", daemon=True)
+        self._layout.start()
+
+    async def _forget_layout(self) -> None:
+        self._stopping.set()
+        await asyncio.to_thread(self._layout.join)
+        self._ready = False
 
     def _learn_layout(self) -> None:
         while not self._ready and not self._stopping.is_set():
@@ -118,6 +136,8 @@ def _kind(error: KafkaError) -> ProducerError:
 _KINDS = {
     KafkaError.MSG_SIZE_TOO_LARGE: ProducerError.TOO_LARGE,
     KafkaError.RECORD_LIST_TOO_LARGE: ProducerError.TOO_LARGE,
+    KafkaError.INVALID_RECORD: ProducerError.INVALID,
+    KafkaError.INVALID_TIMESTAMP: ProducerError.INVALID,
     KafkaError._MSG_TIMED_OUT: ProducerError.TIMEOUT,
     KafkaError._TIMED_OUT: ProducerError.TIMEOUT,
     KafkaError.REQUEST_TIMED_OUT: ProducerError.TIMEOUT,

@@ -22,6 +22,10 @@ class Publisher(Protocol):
         """Hand a record over. Raises Overloaded at the bound in flight, DeliveryFailed when refused at once."""
         ...
 
+    async def renew(self) -> None:
+        """Begin again with a new client, and settle what is open as failed: this one has not worked for too long."""
+        ...
+
     async def stop(self, seconds: float) -> None:
         """Wait so long for acks, then give up; what is still open then is never settled."""
         ...

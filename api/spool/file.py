@@ -2,12 +2,12 @@
 
 import fcntl
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from os import replace
 from pathlib import Path
 from time import strftime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from loguru import logger
 from pydantic import TypeAdapter
@@ -15,10 +15,9 @@ from pydantic import TypeAdapter
 from api.record import Record
 
 _APPLICATION_ID = 0x45564E54  # "EVNT": tells our files from others'
-_SCHEMA = f"""
+_SCHEMA = """
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    PRAGMA application_id = {_APPLICATION_ID};
     CREATE TABLE IF NOT EXISTS records (
         seq INTEGER PRIMARY KEY,
         event_id TEXT NOT NULL,
@@ -27,6 +26,9 @@ _SCHEMA = f"""
         headers BLOB NOT NULL,
         spooled_at REAL NOT NULL
     );
+    -- Records the broker will not take as things are; whoever opens the file anew tries them again.
+    CREATE TABLE IF NOT EXISTS refused (seq INTEGER PRIMARY KEY, reason TEXT NOT NULL);
+    DELETE FROM refused;
 """
 _HEADERS = TypeAdapter(list[tuple[str, bytes]])
 
@@ -56,17 +58,28 @@ class SpoolFile:
         self._lock = path.with_name(path.name + ".lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._database = _open_or_set_aside(path)
         except BlockingIOError as error:
             self._lock.close()
             raise SpoolBusy(f"another process has the spool {path} open") from error
-        try:
-            self._database = _open_or_begin(path)
-        except Exception:
+        except BaseException:
             self._lock.close()
             raise
 
-    def write(self, arriving: Iterable[SpooledRecord], leaving: Iterable[int]) -> None:
-        """Add records and remove others, all or nothing; they are on disk, or gone from it, on return."""
+    @classmethod
+    def first_free(cls, path: Path) -> Self:
+        """The first of ``path``, ``path-2``, ``path-3`` … that no other process has: gateways may share a folder."""
+        for number in count(1):
+            try:
+                return cls(path if number == 1 else path.with_stem(f"{path.stem}-{number}"))
+            except SpoolBusy:
+                continue
+        raise AssertionError  # count() has no end
+
+    def write(
+        self, arriving: Iterable[SpooledRecord], leaving: Iterable[int], refused: Mapping[int, str] | None = None
+    ) -> None:
+        """Add records, remove others, and leave some out of ``read``: all or nothing, and on disk on return."""
         with self._database as transaction:
             transaction.executemany("DELETE FROM records WHERE seq = ?", ((seq,) for seq in leaving))
             transaction.executemany(
@@ -74,17 +87,19 @@ class SpoolFile:
                 ((s.seq, r.event_id, r.key, r.value, _HEADERS.dump_json(r.headers), s.spooled_at)
                  for s in arriving for r in (s.record,)),
             )  # fmt: skip
+            transaction.executemany("INSERT OR REPLACE INTO refused VALUES (?, ?)", (refused or {}).items())
 
     def read(self, before: int, limit: int) -> list[SpooledRecord]:
-        """The oldest records whose ``seq`` is below ``before``, in order."""
-        rows = self._database.execute("SELECT * FROM records WHERE seq < ? ORDER BY seq LIMIT ?", (before, limit))
-        return [
-            SpooledRecord(seq, Record(event_id, key, value, _HEADERS.validate_json(headers)), spooled_at)
-            for seq, event_id, key, value, headers, spooled_at in rows
-        ]
+        """The oldest records whose ``seq`` is below ``before``, in order, without those refused."""
+        rows = self._database.execute(
+            "SELECT * FROM records WHERE seq < ? AND seq NOT IN (SELECT seq FROM refused) ORDER BY seq LIMIT ?",
+            (before, limit),
+        )
+        return list(records(rows))
 
-    def keys(self) -> Counter[bytes]:
-        return Counter(dict(self._database.execute("SELECT key, count(*) FROM records GROUP BY key")))
+    def keys(self) -> Iterator[bytes]:
+        """Each record's key."""
+        return (key for (key,) in self._database.execute("SELECT key FROM records"))
 
     def totals(self) -> tuple[int, float, int]:
         """Bytes as the limit counts them, Unix time of the oldest record (0 when empty), highest ``seq``."""
@@ -94,12 +109,40 @@ class SpoolFile:
         ).fetchone()
         return total
 
+    def begin_anew(self, error: sqlite3.DatabaseError) -> None:
+        """Set the damaged file aside, and go on with an empty one."""
+        self._database.close()
+        _set_aside(self.path, error)
+        self._database = _open(self.path)
+
     def close(self) -> None:
         self._database.close()
         self._lock.close()
 
 
-def _open_or_begin(path: Path) -> sqlite3.Connection:
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file's content is at fault; a full or read-only disk says nothing about that."""
+    kinds = (sqlite3.OperationalError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, kinds)
+
+
+def records(rows: Iterable[tuple[int, str, bytes, bytes, bytes, float]]) -> Iterator[SpooledRecord]:
+    """From rows of the table ``records``."""
+    for seq, event_id, key, value, headers, spooled_at in rows:
+        yield SpooledRecord(seq, Record(event_id, key, value, _HEADERS.validate_json(headers)), spooled_at)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether this is a spool of a gateway, as far as its head tells. Raises sqlite3.Error."""
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        application: int = database.execute("PRAGMA application_id").fetchone()[0]
+    finally:
+        database.close()
+    return application == _APPLICATION_ID
+
+
+def _open_or_set_aside(path: Path) -> sqlite3.Connection:
     try:
         return _open(path)
     except sqlite3.DatabaseError as error:
@@ -118,6 +161,7 @@ def _open(path: Path) -> sqlite3.Connection:
         verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
+        database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         database.executescript(_SCHEMA)
     except sqlite3.DatabaseError:
         database.close()
@@ -126,8 +170,8 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _set_aside(path: Path, error: sqlite3.DatabaseError) -> None:
-    if isinstance(error, sqlite3.OperationalError):
-        raise error  # a full or read-only disk says nothing about the file
+    if not is_damage(error):
+        raise error
     aside = path.with_name(f"{path.name}.damaged-{strftime('%Y%m%dT%H%M%S')}")
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)

@@ -6,11 +6,11 @@ of events.
 
 import asyncio
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import time
+from typing import Any, TypeVar
 
 from loguru import logger
 
@@ -18,7 +18,11 @@ from api.errors import SpoolFull
 from api.limits import Pace
 from api.metrics import ApiMetrics
 from api.record import Record
-from api.spool.file import SpooledRecord, SpoolFile
+from api.spool.file import SpooledRecord, SpoolFile, is_damage
+from api.spool.keys import Keys
+from api.spool.orphans import Orphans
+
+T = TypeVar("T")
 
 _RETRY_SECONDS = 0.2
 
@@ -39,18 +43,23 @@ class Spool:
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         self._arriving: list[tuple[SpooledRecord, Stored]] = []
         self._leaving: list[int] = []
+        self._refused: dict[int, str] = {}
         self._changed = asyncio.Event()
         self._stopping = False
-        self._keys: Counter[bytes] = Counter()
-        self._bytes, self._count, self._oldest = 0, 0, 0.0
+        self._damage: sqlite3.Error | None = None
+        self._read: set[int] = set()  # of the last read, unless its file was set aside since
+        self._keys = Keys()
+        self._bytes, self._count, self._set_apart, self._oldest = 0, 0, 0, 0.0
+        self._orphans = Orphans(path)
         self._pace = Pace()
         metrics.spool_limit_bytes.set(max_bytes)
-        metrics.spool_records.set_function(lambda: self._count)
+        metrics.spool_records.set_function(lambda: self._count + self._set_apart)
+        metrics.spool_refused.set_function(lambda: self._set_apart)
         metrics.spool_bytes.set_function(lambda: self._bytes)
         metrics.spool_oldest.set_function(lambda: self._oldest if self._count else 0)
 
     def __len__(self) -> int:
-        """Records in the spool, those included whose commit is under way."""
+        """Records to be drained, those included whose commit is under way; not those the broker refuses."""
         return self._count
 
     @property
@@ -63,13 +72,12 @@ class Spool:
 
     async def start(self) -> int:
         """Open the file; returns the highest sequence number it holds. Raises what SpoolFile raises."""
-        loop = asyncio.get_running_loop()
-        self._file = await loop.run_in_executor(self._disk, SpoolFile, self._path)
-        self._keys = await loop.run_in_executor(self._disk, self._file.keys)
-        self._bytes, self._oldest, last = await loop.run_in_executor(self._disk, self._file.totals)
-        self._count = self._keys.total()
+        self._file = await self._on_disk(SpoolFile.first_free, self._path)
+        self._keys = await self._on_disk(lambda: Keys(self._file.keys()))
+        self._bytes, self._oldest, last = await self._on_disk(self._file.totals)
+        self._count = self._keys.records
         if self._count:
-            logger.warning("the spool {} holds {} records from before: draining them first", self._path, self._count)
+            logger.warning("{} holds {} records from before: draining them first", self._file.path, self._count)
         self._committing = asyncio.create_task(self._commit_for_ever(), name="spool-commits")
         return last
 
@@ -83,28 +91,52 @@ class Spool:
             self._oldest = now
         self._count += 1
         self._bytes += record.size
-        self._keys[record.key] += 1
+        self._keys.add(record.key)
         self._arriving.append((SpooledRecord(seq, record, now), stored))
         self._changed.set()
 
     async def read(self, before: int, limit: int) -> list[SpooledRecord]:
         """The oldest records below ``before`` that are on disk. Raises sqlite3.Error."""
-        loop = asyncio.get_running_loop()
-        removed = set(self._leaving)  # delivered, and only the disk does not know yet
-        records = await loop.run_in_executor(self._disk, self._file.read, before, limit)
-        removed.update(self._leaving)  # a commit that failed meanwhile has put its own back
+        removed = {*self._leaving, *self._refused}  # only the disk does not know yet
+        try:
+            records = await self._on_disk(self._file.read, before, limit)
+        except sqlite3.Error as error:
+            self._suspect(error)
+            raise
+        removed.update(self._leaving, self._refused)  # a commit that failed meanwhile has put its own back
         records = [spooled for spooled in records if spooled.seq not in removed]
         if records:
             self._oldest = records[0].spooled_at
+        self._read = {spooled.seq for spooled in records}
         return records
 
+    async def read_orphan(self, limit: int) -> list[SpooledRecord]:
+        """Records that a gateway which is gone left in a spool beside ours. Raises sqlite3.Error."""
+        return await self._on_disk(self._orphans.read, limit)
+
+    async def remove_orphaned(self, records: Iterable[SpooledRecord]) -> None:
+        """Drop what ``read_orphan`` gave, once it is on disk here. Raises sqlite3.Error."""
+        await self._on_disk(self._orphans.remove, records)
+
     def remove(self, delivered: Iterable[SpooledRecord]) -> None:
-        """Drop records the broker has acknowledged; a crash before the next commit sends them once more."""
+        """Drop records of the last ``read``, which the broker has; a crash before the commit sends them once more."""
         for spooled in delivered:
-            self._forget(spooled.record)
-            self._leaving.append(spooled.seq)
-            self._pace.step()
-            self._metrics.spool_drained.inc()
+            if spooled.seq in self._read:
+                self._forget(spooled.record)
+                self._leaving.append(spooled.seq)
+                self._pace.step()
+                self._metrics.spool_drained.inc()
+        self._changed.set()
+
+    def refuse(self, refused: Iterable[tuple[SpooledRecord, str]]) -> None:
+        """Set records of the last ``read`` apart, which the broker will not take: they stay, and hold nobody back."""
+        for spooled, why in refused:
+            if spooled.seq in self._read:
+                self._forget(spooled.record)
+                self._bytes += spooled.record.size
+                self._set_apart += 1
+                self._refused[spooled.seq] = why
+                logger.error("event {} stays in the spool, for Kafka refuses it: {}", spooled.record.event_id, why)
         self._changed.set()
 
     async def stop(self) -> None:
@@ -112,7 +144,7 @@ class Spool:
         self._stopping = True
         self._changed.set()
         await self._committing
-        await asyncio.get_running_loop().run_in_executor(self._disk, self._close, self._leaving)
+        await self._on_disk(self._close, self._leaving, self._refused)
         self._disk.shutdown()
 
     async def _commit_for_ever(self) -> None:
@@ -124,34 +156,57 @@ class Spool:
         await self._commit()
 
     async def _commit(self) -> bool:
+        if self._damage:
+            await self._begin_anew(self._damage)
         arriving, self._arriving = self._arriving, []
         leaving, self._leaving = self._leaving, []
+        refused, self._refused = self._refused, {}
         broken: SpoolBroken | None = None
         try:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._disk, self._file.write, [spooled for spooled, _ in arriving], leaving)
+            await self._on_disk(self._file.write, [spooled for spooled, _ in arriving], leaving, refused)
         except sqlite3.Error as error:
-            logger.error("the spool {} cannot be written: {}", self._path, error)
+            logger.error("the spool {} cannot be written: {}", self._file.path, error)
             broken = SpoolBroken(str(error))
             self._leaving[:0] = leaving  # they are delivered; only the disk does not know yet
+            self._refused = refused | self._refused
             self._changed.set()
             for spooled, _ in arriving:
                 self._forget(spooled.record)
             self._metrics.spool_errors.inc()
+            self._suspect(error)
         for _, stored in arriving:
             stored(broken)
         return broken is None
 
+    def _suspect(self, error: sqlite3.Error) -> None:
+        """What says that the file is damaged, and not the disk full, is dealt with before the next commit."""
+        if is_damage(error):
+            self._damage = error
+            self._changed.set()
+
+    async def _begin_anew(self, error: sqlite3.Error) -> None:
+        """Set the damaged file aside; what it held must be drained from there by hand."""
+        held = self._count + self._set_apart - len(self._arriving)
+        logger.critical("{} records are in a damaged spool: python -m api.spool drain brings back what it can", held)
+        await self._on_disk(self._file.begin_anew, error)
+        waiting = [spooled.record for spooled, _ in self._arriving]
+        self._keys, self._count = Keys(record.key for record in waiting), len(waiting)
+        self._bytes = sum(record.size for record in waiting)
+        self._leaving, self._refused, self._set_apart = [], {}, 0
+        self._read, self._damage = set(), None
+
     def _forget(self, record: Record) -> None:
         self._count -= 1
         self._bytes -= record.size
-        self._keys[record.key] -= 1
-        if not self._keys[record.key]:
-            del self._keys[record.key]
+        self._keys.remove(record.key)
 
-    def _close(self, leaving: list[int]) -> None:
+    def _close(self, leaving: list[int], refused: Mapping[int, str]) -> None:
         try:
-            self._file.write((), leaving)
+            self._file.write((), leaving, refused)
         except sqlite3.Error as error:
             logger.warning("{} delivered records stay in the spool and will be sent again: {}", len(leaving), error)
         self._file.close()
+        self._orphans.close()
+
+    async def _on_disk(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)

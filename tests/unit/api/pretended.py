@@ -25,6 +25,9 @@ class PretendedKafka:
 
     async def start(self) -> None: ...
 
+    async def renew(self) -> None:
+        self.fail()
+
     async def stop(self, seconds: float) -> None:
         self.stopped = True
 

@@ -1,0 +1,128 @@
+"""The way back: from the spool to Kafka, in the order of arrival, as soon as Kafka takes records again."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from time import monotonic
+from typing import TypeVar
+
+from loguru import logger
+
+from api.errors import Overloaded, SpoolFull
+from api.link import Link
+from api.publisher import DeliveryFailed, Publisher
+from api.record import Published
+from api.spool import Spool, SpoolBroken, SpooledRecord
+
+_IDLE_SECONDS = 0.05
+_PROBE_SECONDS = 1.0
+_RENEWAL_SECONDS = 30.0
+_ADOPTION_SECONDS = 10.0
+_CHUNK = 500
+
+T = TypeVar("T")
+Outcome = Published | DeliveryFailed
+
+
+class Drain:
+    """Runs until cancelled. ``next_seq`` numbers a new arrival; ``frontier`` is the oldest that waits for its ack."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        spool: Spool,
+        link: Link,
+        next_seq: Callable[[], int],
+        frontier: Callable[[], int],
+    ) -> None:
+        self._publisher, self._spool, self._link = publisher, spool, link
+        self._next_seq, self._frontier = next_seq, frontier
+        self._adopt_at = 0.0
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await asyncio.sleep(await self._step())
+            except Exception as error:  # noqa: BLE001 - the way back must not end while the process lives
+                logger.opt(exception=error).error("draining the spool failed, and is tried again")
+                await asyncio.sleep(_PROBE_SECONDS)
+
+    async def renew_client(self) -> None:
+        """Replace a client that has not worked for long: Kafka may be back for all but this one."""
+        renewals = 0
+        while True:
+            await asyncio.sleep(_PROBE_SECONDS)
+            if not self._link.down_seconds:
+                renewals = 0
+            elif self._link.down_seconds > _RENEWAL_SECONDS * (renewals + 1):
+                renewals += 1
+                logger.warning("no record has reached Kafka for {:.0f} s: a new client", self._link.down_seconds)
+                await self._publisher.renew()
+
+    async def _step(self) -> float:
+        """Do what can be done now; returns the seconds until it is worth another look."""
+        if not self._publisher.ready:
+            return _IDLE_SECONDS
+        if len(self._spool):
+            return await self._drain(_CHUNK if self._link.up else 1)
+        self._link.works()
+        if monotonic() < self._adopt_at:
+            return _IDLE_SECONDS
+        self._adopt_at = monotonic() + (0 if await self._adopt() else _ADOPTION_SECONDS)
+        return 0
+
+    async def _drain(self, limit: int) -> float:
+        """Publish the spool's oldest records; with ``limit`` 1 this is the probe."""
+        try:
+            chunk = await self._spool.read(self._frontier(), limit)
+        except sqlite3.Error as error:
+            logger.error("the spool cannot be read: {}", error)
+            return _PROBE_SECONDS
+        if not chunk:  # only records that are still being written, or must wait for an older one
+            return _IDLE_SECONDS
+        outcomes = await self._publish(chunk)
+        self._spool.remove(spooled for spooled, outcome in outcomes if isinstance(outcome, Published))
+        failures = [(spooled, outcome) for spooled, outcome in outcomes if isinstance(outcome, DeliveryFailed)]
+        self._spool.refuse((spooled, str(error)) for spooled, error in failures if error.permanent)
+        if passing := [error for _, error in failures if not error.permanent]:
+            self._link.fails(f"a record of the spool was not acknowledged: {passing[0]}")
+        if passing or len(outcomes) < len(chunk):
+            return _PROBE_SECONDS
+        self._link.works()
+        return 0
+
+    async def _publish(self, chunk: list[SpooledRecord]) -> list[tuple[SpooledRecord, Outcome]]:
+        """In order, up to the first that cannot be handed over; returns what became of those before it."""
+        handed_over: list[tuple[SpooledRecord, asyncio.Future[Outcome]]] = []
+        for spooled in chunk:
+            outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+            try:
+                self._publisher.send(spooled.record, partial(_resolve, outcome))
+            except (DeliveryFailed, Overloaded) as error:
+                logger.debug("record {} stays in the spool: {}", spooled.record.event_id, error)
+                break
+            handed_over.append((spooled, outcome))
+        return [(spooled, await outcome) for spooled, outcome in handed_over]
+
+    async def _adopt(self) -> bool:
+        """Take records over from a gateway that is gone; behind them newer ones of their keys queue, as behind ours.
+
+        False when there are none, or no room. A crash in between leaves them in both spools: a repeat is stored once.
+        """
+        orphaned = await self._spool.read_orphan(_CHUNK)
+        kept: list[tuple[SpooledRecord, asyncio.Future[SpoolBroken | None]]] = []
+        with suppress(SpoolFull):
+            for spooled in orphaned:
+                stored: asyncio.Future[SpoolBroken | None] = asyncio.get_running_loop().create_future()
+                self._spool.put(self._next_seq(), spooled.record, partial(_resolve, stored))
+                kept.append((spooled, stored))
+        safe = [spooled for spooled, stored in kept if await stored is None]
+        await self._spool.remove_orphaned(safe)
+        return bool(safe)
+
+
+def _resolve(future: "asyncio.Future[T]", result: T) -> None:
+    if not future.done():  # cancelled by a stop
+        future.set_result(result)

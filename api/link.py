@@ -1,0 +1,35 @@
+"""Whether Kafka takes records, as far as this process knows."""
+
+from time import monotonic
+
+from loguru import logger
+
+from api.metrics import ApiMetrics
+
+
+class Link:
+    """Down at first, until a record or an empty spool proves the contrary. Lives on the event loop."""
+
+    def __init__(self, metrics: ApiMetrics) -> None:
+        self._up = False
+        self._since = monotonic()
+        metrics.producer_up.set_function(lambda: self._up)
+
+    @property
+    def up(self) -> bool:
+        return self._up
+
+    @property
+    def down_seconds(self) -> float:
+        """0 while it is up."""
+        return 0.0 if self._up else monotonic() - self._since
+
+    def works(self) -> None:
+        if not self._up:
+            self._up = True
+            logger.info("Kafka takes records")
+
+    def fails(self, why: str) -> None:
+        if self._up:
+            self._up, self._since = False, monotonic()
+            logger.warning("Kafka does not take records ({}): events go to the spool until it does", why)
