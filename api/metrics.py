@@ -66,7 +66,7 @@ class ApiMetrics:
         )  # fmt: skip
         self.in_progress = Gauge("http_requests_inprogress", "Requests under way.", ("handler",), registry=registry)
 
-        self.received = counter("events_received_total", "Events that arrived in a complete body, before validation.")
+        self.received = counter("events_received_total", "Events that arrived; a request refused as a whole is one.")
         self.accepted = counter("events_accepted_total", "Events answered as accepted.", "outcome")
         self.rejected = counter("events_rejected_total", "Events answered as not accepted.", "reason")
 
