@@ -19,6 +19,7 @@ SCHEMA_VERSION: Final = b"1"
 _RFC3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 _TEXT = r"^[^\x00]*$"
 _NUL, _NAN, _INFINITY = b"\\u0000", b"NaN", b"Infinity"  # as JSON writers spell them, in text or as a value
+_BACKSLASH, _N, _I = b"\\NI"
 
 
 class _Rfc3339:
@@ -117,11 +118,11 @@ def decode(value: bytes) -> StoredEvent:
 
 
 def _suspicious(value: bytes) -> bool:
-    """Whether a full look is due. A search for one byte costs a tenth of a search for a word, and mostly finds none."""
+    """Whether a full look is due. A search for one byte, as a number, costs a tenth of a search for a word."""
     return (
-        (b"\\" in value and _NUL in value)
-        or (b"N" in value and _NAN in value)
-        or (b"I" in value and _INFINITY in value)
+        (_BACKSLASH in value and _NUL in value)
+        or (_N in value and _NAN in value)
+        or (_I in value and _INFINITY in value)
     )
 
 
