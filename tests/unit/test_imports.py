@@ -20,6 +20,7 @@ MAY_IMPORT = {
 }
 KNOWS_KAFKA = (
     "api/publisher/",
+    "api/spool/__main__.py",
     "stack/",
     "worker/app.py",
     "worker/batch.py",
