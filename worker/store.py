@@ -23,7 +23,6 @@ from worker.errors import Fenced, StoreUnavailable
 from worker.metrics import Parked, Trouble
 
 _CHUNK = 250  # rows
-_SPECIAL = re.compile(r"[\\\n\t\r]")
 _BLAMES_THE_ROW = ("22", "23", "54")  # SQLSTATE classes: data exception, constraint violation, program limit
 _TROUBLES = {
     "08": Trouble.CONNECTION,
@@ -176,9 +175,9 @@ _appended = lru_cache(maxsize=64)(_instant)  # records that were appended togeth
 
 def _escape(value: str) -> str:
     """https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS"""
-    if _SPECIAL.search(value):
-        return value.replace("\\", r"\\").replace("\n", r"\n").replace("\t", r"\t").replace("\r", r"\r")
-    return value
+    if value.isprintable() and "\\" not in value:
+        return value
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace("\t", r"\t").replace("\r", r"\r")
 
 
 def _trouble(error: psycopg.Error) -> Trouble:
