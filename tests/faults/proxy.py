@@ -25,6 +25,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._links: set[_Link] = set()
         self._flows = asyncio.Event()
+        self._answers = True
         self._latency = 0.0
         self._bytes_per_second = 0.0
 
@@ -53,6 +54,10 @@ class Proxy:
         """Half-open: what is sent over today's connections vanishes, for good, and nobody is told. New ones work."""
         self._each(_Link.lose)
 
+    def lose_answers(self) -> None:
+        """What clients send arrives; what the target answers vanishes."""
+        self._answers = False
+
     def reset(self) -> None:
         """Today's connections end with a TCP reset. New ones work."""
         self._each(_Link.reset)
@@ -64,6 +69,9 @@ class Proxy:
 
     def heal(self) -> None:
         self._latency = self._bytes_per_second = 0.0
+        if not self._answers:
+            self._answers = True
+            self.reset()  # a connection with a hole in it is of no use
         self._run(self._heal())
 
     async def _heal(self) -> None:
@@ -105,7 +113,7 @@ class Proxy:
             while chunk := await reader.read(_CHUNK):
                 await asyncio.sleep(self._seconds(len(chunk)))
                 await self._flows.wait()
-                if not link.lost:
+                if not link.lost and (self._answers or writer is link.upstream):
                     writer.write(chunk)
                     await writer.drain()
         if link.lost:

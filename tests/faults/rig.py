@@ -1,5 +1,6 @@
 """The stack under test, what a test can do to it, and how it is made whole again."""
 
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -94,6 +95,16 @@ class Rig:
         with self.database() as connection, connection.transaction():
             connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE".encode())
             yield
+
+    def end(self, name: str, number: signal.Signals, *, within: float) -> int:
+        """Send a service this signal, wait until it has ended, and return its exit status."""
+        process = self.stack.processes[name]
+        process.signal(number)
+        until(lambda: process.ended, within=within)
+        assert process.process is not None
+        status = int(process.process.returncode)
+        self.stack.stop(name)
+        return status
 
     @contextmanager
     def paused(self, name: str) -> Iterator[None]:

@@ -39,14 +39,9 @@ def test_a_database_that_is_gone_costs_time_and_nothing_else(rig: Rig, note: Not
 
 def test_a_worker_stops_in_order_while_the_database_is_frozen(rig: Rig, note: Note) -> None:
     ledger = rig.ledger()
-    process = rig.stack.processes["worker"]
     with rig.locked("events"), rig.paused("postgres"):
         ledger.send(20)
-        process.signal(signal.SIGTERM)
-        until(lambda: process.ended, within=20)
-    assert process.process is not None
-    assert process.process.returncode == 0
-    rig.stack.stop("worker")
+        assert rig.end("worker", signal.SIGTERM, within=20) == 0
     rig.stack.start("worker")
     note(ledger.settle(within=60))
 
