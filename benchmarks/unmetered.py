@@ -5,13 +5,20 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from contract.exposition import BatchHistogram
+
 
 def _nothing(*_arguments: Any) -> None:
     pass
 
 
 def silence() -> None:
-    for kind, method in ((Counter, "inc"), (Gauge, "set"), (Histogram, "observe")):
+    for kind, method in (
+        (Counter, "inc"),
+        (Gauge, "set"),
+        (Histogram, "observe"),
+        (BatchHistogram, "observe_all"),
+    ):
         setattr(kind, method, _nothing)
 
 
