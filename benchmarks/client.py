@@ -8,7 +8,7 @@ from time import monotonic, sleep
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-_THREADS: Final = 8
+_THREADS: Final = 32
 _HEADERS: Final = {"Content-Type": "application/json"}
 _USERS: Final = 5000
 

@@ -16,20 +16,22 @@ from api.record import Published, Record
 from contract.kafka import KafkaSettings
 from contract.topics import EVENTS, MAX_RECORD_BYTES
 
+_FEW = 16
 _POLL_SECONDS = 0.001
 
 
 class LibrdkafkaPublisher:
-    """A Publisher that asks librdkafka for acks on the event loop, every millisecond while there are records in flight.
+    """A Publisher that waits for acks on a thread while few records are in flight, and else asks on the event loop.
 
-    A thread that waited for them would need the interpreter's lock anew for each ack, which a busy loop gives up only
-    every five milliseconds.
+    The thread is there at once. But it needs the interpreter's lock anew for each ack, and a busy loop gives that up
+    only every five milliseconds; so under load the loop itself asks, every millisecond.
     """
 
     def __init__(self, kafka: KafkaSettings, flight: Flight) -> None:
         self._kafka, self._flight = kafka, flight
-        self._ready = self._polling = False
-        self._stopping = Event()
+        self._ready = self._busy = False
+        self._stopped = False
+        self._stopping, self._quiet = Event(), Event()
 
     @property
     def ready(self) -> bool:
@@ -39,6 +41,8 @@ class LibrdkafkaPublisher:
         self._flight.open()
         self._producer = self._connect()
         self._loop = asyncio.get_running_loop()
+        self._quiet.set()
+        Thread(target=self._await_acks, name="kafka-acks", daemon=True).start()
         self._learn()
 
     def send(self, record: Record, settled: Settled) -> None:
@@ -57,9 +61,10 @@ class LibrdkafkaPublisher:
         except KafkaException as error:
             raise self._flight.refused(_kind(error.args[0]), str(error)) from error
         self._flight.begin(record)
-        if not self._polling:
-            self._polling = True
-            self._loop.call_later(_POLL_SECONDS, self._poll)
+        if not self._busy and self._flight.records > _FEW:
+            self._busy = True
+            self._quiet.clear()
+            self._loop.call_later(_POLL_SECONDS, self._ask_for_acks)
 
     async def renew(self) -> None:
         await self._forget_layout()
@@ -71,6 +76,7 @@ class LibrdkafkaPublisher:
 
     async def stop(self, seconds: float) -> None:
         await self._forget_layout()
+        self._stopped = True
         await asyncio.to_thread(self._producer.flush, seconds)
         self._producer.purge()
         self._flight.settle()
@@ -103,12 +109,19 @@ class LibrdkafkaPublisher:
         )
         self._flight.land(settled, record, sent_at, result)
 
-    def _poll(self) -> None:
+    def _ask_for_acks(self) -> None:
         self._producer.poll(0)
         self._flight.settle()
-        self._polling = self._flight.records > 0
-        if self._polling:
-            self._loop.call_later(_POLL_SECONDS, self._poll)
+        self._busy = self._flight.records > _FEW
+        if self._busy:
+            self._loop.call_later(_POLL_SECONDS, self._ask_for_acks)
+        else:
+            self._quiet.set()
+
+    def _await_acks(self) -> None:
+        while not self._stopped:
+            if self._quiet.wait(0.1):
+                self._producer.poll(0.1)
 
     def _learn(self) -> None:
         self._layout = Thread(target=self._learn_layout, name="kafka-layout", daemon=True)
