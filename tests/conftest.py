@@ -1,5 +1,6 @@
 """What tests of every level can ask for; nothing starts before a test does."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
@@ -9,6 +10,9 @@ import pytest
 
 from stack.ports import Ports
 from stack.stack import Stack
+
+# A shell that starts a job in the background has it ignore SIGINT, and every program a test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
