@@ -124,7 +124,7 @@ def test_a_gateway_that_restarts_under_load_loses_nothing(stack: Stack, database
     environment = stack.env | {"TRAFFIC_METRICS_PORT": "0"}
     with start("--events", "2000", "--rate", "200", "--json", environment=environment) as process:
         assert process.stderr is not None
-        until(lambda: re.match(r"sending: \d+ of", process.stderr.readline()), within=60)
+        until(lambda: re.match(r"sending: [\d,]+ of", process.stderr.readline()), within=60)
         stack.kill("api")
         stack.start("api")
         stdout, _ = process.communicate(timeout=120)
