@@ -40,6 +40,8 @@ class Drain:
         self._publisher, self._spool, self._link = publisher, spool, link
         self._next_seq, self._frontier = next_seq, frontier
         self._adopt_at = 0.0
+        self._singly = 0  # so many of the next records go one by one
+        self._renewing = asyncio.Lock()
 
     async def run(self) -> None:
         while True:
@@ -59,19 +61,26 @@ class Drain:
             elif self._link.down_seconds > _RENEWAL_SECONDS * (renewals + 1):
                 renewals += 1
                 logger.warning("no record has reached Kafka for {:.0f} s: a new client", self._link.down_seconds)
-                await self._publisher.renew()
+                await self._renew()
 
     async def _step(self) -> float:
         """Do what can be done now; returns the seconds until it is worth another look."""
+        if self._link.client_is_suspect:
+            await self._renew()
         if not self._publisher.ready:
             return _IDLE_SECONDS
         if len(self._spool):
-            return await self._drain(_CHUNK if self._link.up else 1)
+            return await self._drain(_CHUNK if self._link.up and not self._singly else 1)
         self._link.works()
         if monotonic() < self._adopt_at:
             return _IDLE_SECONDS
         self._adopt_at = monotonic() + (0 if await self._adopt() else _ADOPTION_SECONDS)
         return 0
+
+    async def _renew(self) -> None:
+        async with self._renewing:
+            await self._publisher.renew()
+            self._link.client_is_suspect = False
 
     async def _drain(self, limit: int) -> float:
         """Publish the spool's oldest records; with ``limit`` 1 this is the probe."""
@@ -84,14 +93,24 @@ class Drain:
             return _IDLE_SECONDS
         outcomes = await self._publish(chunk)
         self._spool.remove(spooled for spooled, outcome in outcomes if isinstance(outcome, Published))
-        failures = [(spooled, outcome) for spooled, outcome in outcomes if isinstance(outcome, DeliveryFailed)]
-        self._spool.refuse((spooled, str(error)) for spooled, error in failures if error.permanent)
-        if passing := [error for _, error in failures if not error.permanent]:
-            self._link.fails(f"a record of the spool was not acknowledged: {passing[0]}")
-        if passing or len(outcomes) < len(chunk):
+        failures = [outcome for _, outcome in outcomes if isinstance(outcome, DeliveryFailed)]
+        if failures:
+            return self._failed(chunk, failures)
+        if len(outcomes) < len(chunk):
             return _PROBE_SECONDS
+        self._singly = max(self._singly - len(chunk), 0)
         self._link.works()
         return 0
+
+    def _failed(self, chunk: list[SpooledRecord], failures: list[DeliveryFailed]) -> float:
+        """A record that is refused takes others of its batch along; which one it is shows when each goes alone."""
+        worst = max(failures, key=lambda error: (error.permanent, not error.passing))
+        if worst.permanent and len(chunk) == 1:
+            self._spool.refuse(chunk[0], str(worst))
+        elif worst.permanent:
+            self._singly = len(chunk)
+        self._link.fails(f"a record of the spool was not acknowledged: {worst}", client_is_suspect=not worst.passing)
+        return 0 if worst.permanent else _PROBE_SECONDS
 
     async def _publish(self, chunk: list[SpooledRecord]) -> list[tuple[SpooledRecord, Outcome]]:
         """In order, up to the first that cannot be handed over; returns what became of those before it."""
@@ -100,9 +119,10 @@ class Drain:
             outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
             try:
                 self._publisher.send(spooled.record, partial(_resolve, outcome))
-            except (DeliveryFailed, Overloaded) as error:
-                logger.debug("record {} stays in the spool: {}", spooled.record.event_id, error)
+            except Overloaded:
                 break
+            except DeliveryFailed as error:
+                outcome.set_result(error)
             handed_over.append((spooled, outcome))
         return [(spooled, await outcome) for spooled, outcome in handed_over]
 

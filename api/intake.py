@@ -66,7 +66,7 @@ class Intake:
         except Overloaded as error:
             receipt.settle(index, error)
         except DeliveryFailed as error:
-            self._failed(waiting, error)
+            self._refused(waiting, error)
         else:
             waiting.sent = True
             self._waiting[waiting.seq] = waiting
@@ -90,12 +90,16 @@ class Intake:
         else:
             self._failed(waiting, result)
 
-    def _failed(self, waiting: Waiting, error: DeliveryFailed) -> None:
+    def _refused(self, waiting: Waiting, error: DeliveryFailed) -> None:
+        """By the client itself, which looked at this record alone."""
         if error.permanent:
             refusal = TooLarge if error.kind is ProducerError.TOO_LARGE else InvalidEvent
             waiting.receipt.settle(waiting.index, refusal(f"Kafka refuses the record: {error}"))
-            return
-        self._link.fails(str(error))
+        else:
+            self._failed(waiting, error)
+
+    def _failed(self, waiting: Waiting, error: DeliveryFailed) -> None:
+        self._link.fails(str(error), client_is_suspect=not error.passing)
         self._to_spool(waiting)
 
     def _to_spool(self, waiting: Waiting) -> None:

@@ -13,6 +13,7 @@ class Link:
     def __init__(self, metrics: ApiMetrics) -> None:
         self._up = False
         self._since = monotonic()
+        self.client_is_suspect = False
         metrics.producer_up.set_function(lambda: self._up)
 
     @property
@@ -29,7 +30,8 @@ class Link:
             self._up = True
             logger.info("Kafka takes records")
 
-    def fails(self, why: str) -> None:
+    def fails(self, why: str, *, client_is_suspect: bool = False) -> None:
+        self.client_is_suspect |= client_is_suspect
         if self._up:
             self._up, self._since = False, monotonic()
             logger.warning("Kafka does not take records ({}): events go to the spool until it does", why)

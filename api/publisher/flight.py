@@ -16,17 +16,22 @@ from api.limits import Pace
 from api.metrics import ApiMetrics, ProducerError
 from api.record import Published, Record
 
+_PASSING = (ProducerError.TIMEOUT, ProducerError.CONNECTION, ProducerError.NOT_ENOUGH_REPLICAS, ProducerError.NO_TOPIC)
+
 
 class DeliveryFailed(Exception):
     """The broker did not take a record, or did not say so in time: then it may hold it all the same.
 
-    ``permanent``: this record will never be taken, however often it is tried.
+    ``permanent``: this record, or one that shared its batch, will not be taken, however often it is tried.
+    ``passing``: waiting may mend it. What does not pass may have ended the client as well: kafka-python 3.0.12 fails
+    all further records with the same error (TransactionManager.classify_batch_error calls every such error fatal).
     """
 
     def __init__(self, kind: ProducerError, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
         self.permanent = kind in (ProducerError.TOO_LARGE, ProducerError.INVALID)
+        self.passing = kind in _PASSING
 
 
 Settled = Callable[[Published | DeliveryFailed], None]

@@ -30,7 +30,8 @@ class KafkaPythonPublisher:
     def __init__(self, kafka: KafkaSettings, flight: Flight) -> None:
         self._kafka, self._flight = kafka, flight
         self._partitions: list[TopicPartition] = []
-        self._stopping = Event()
+        self._stopping = False
+        self._look = Event()
 
     @property
     def ready(self) -> bool:
@@ -60,10 +61,13 @@ class KafkaPythonPublisher:
 
     async def renew(self) -> None:
         given_up, self._producer, self._partitions = self._producer, self._connect(), []
+        self._look.set()
         await asyncio.to_thread(_give_up, given_up)
+        self._flight.settle()
 
     async def stop(self, seconds: float) -> None:
-        self._stopping.set()
+        self._stopping = True
+        self._look.set()
         with suppress(kafka_errors.KafkaError):
             await asyncio.to_thread(self._producer.flush, seconds)
         with suppress(kafka_errors.KafkaError):
@@ -100,13 +104,14 @@ class KafkaPythonPublisher:
 
     def _learn_layout(self) -> None:
         """Ask for the topic's partitions until Kafka answers, then now and then again, should some be added."""
-        while not self._stopping.is_set():
+        while not self._stopping:
+            self._look.clear()
             try:
                 known = self._producer.partitions_for(EVENTS.name)
                 self._partitions = [TopicPartition(EVENTS.name, number) for number in sorted(known)]
             except kafka_errors.KafkaError as error:
                 logger.debug("the layout of topic {} is not known yet: {}", EVENTS.name, error)
-            self._stopping.wait(30 if self._partitions else 0.2)
+            self._look.wait(30 if self._partitions else 0.2)
 
 
 def _give_up(producer: KafkaProducer) -> None:

@@ -128,16 +128,15 @@ class Spool:
                 self._metrics.spool_drained.inc()
         self._changed.set()
 
-    def refuse(self, refused: Iterable[tuple[SpooledRecord, str]]) -> None:
-        """Set records of the last ``read`` apart, which the broker will not take: they stay, and hold nobody back."""
-        for spooled, why in refused:
-            if spooled.seq in self._read:
-                self._forget(spooled.record)
-                self._bytes += spooled.record.size
-                self._set_apart += 1
-                self._refused[spooled.seq] = why
-                logger.error("event {} stays in the spool, for Kafka refuses it: {}", spooled.record.event_id, why)
-        self._changed.set()
+    def refuse(self, spooled: SpooledRecord, why: str) -> None:
+        """Set a record of the last ``read`` apart, which Kafka will not take: it stays, and holds nobody back."""
+        if spooled.seq in self._read:
+            self._forget(spooled.record)
+            self._bytes += spooled.record.size
+            self._set_apart += 1
+            self._refused[spooled.seq] = why
+            logger.error("event {} stays in the spool, for Kafka refuses it: {}", spooled.record.event_id, why)
+            self._changed.set()
 
     async def stop(self) -> None:
         """Finish the commits that are due, then close the file."""

@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from threading import Event, Thread
+from threading import Event, Thread, get_ident
 from time import monotonic
 from typing import Final
 from uuid import uuid4
@@ -19,6 +19,7 @@ from tests.waiting import until
 
 PUBLISHED: Final = 201
 SPOOLED: Final = 202
+UNAVAILABLE: Final = 503
 UNCONFIRMED: Final = 504
 NO_ANSWER: Final = 0
 """The connection broke: the event may be stored or not."""
@@ -38,6 +39,7 @@ class Entry:
     status: int = NO_ANSWER
     seconds: float = 0.0
     retry_after: str | None = None
+    text: str = "x" * 100
 
     @property
     def accepted(self) -> bool:
@@ -48,7 +50,7 @@ class Entry:
             "event_id": self.event_id,
             "event_type": "fault.test",
             "user_id": self.key,
-            "properties": {"number": self.number, "text": "x" * 100},
+            "properties": {"number": self.number, "text": self.text},
         }
 
 
@@ -107,9 +109,9 @@ class Ledger:
             for sender in senders:
                 sender.join(_CLIENT_SECONDS * 2)
 
-    def send(self, many: int, *, keys: int = 10) -> list[Entry]:
+    def send(self, many: int, *, text: str = "x" * 100) -> list[Entry]:
         """Send so many events, one after the other, and return them with their answers."""
-        entries = [self._entry(f"{self._run}-key-{number % keys}") for number in range(many)]
+        entries = [self._entry(f"{self._run}-{number % 10}-{get_ident()}", text) for number in range(many)]
         with _session() as session:
             for entry in entries:
                 self._post(session, [entry])
@@ -118,6 +120,11 @@ class Ledger:
     def answered(self, status: int) -> int:
         """How many events have this answer by now."""
         return sum(entry.status == status for entry in tuple(self.entries))
+
+    def publishes(self, more: int) -> Callable[[], bool]:
+        """A condition: so many more events were published than now."""
+        enough = self.answered(PUBLISHED) + more
+        return lambda: self.answered(PUBLISHED) >= enough
 
     def accepted(self) -> int:
         return sum(entry.accepted for entry in tuple(self.entries))
@@ -159,8 +166,8 @@ class Ledger:
                     self._post(session, unknown)
                 sent += batch
 
-    def _entry(self, key: str) -> Entry:
-        entry = Entry(key, next(self._numbers))
+    def _entry(self, key: str, text: str = "x" * 100) -> Entry:
+        entry = Entry(key, next(self._numbers), text=text)
         self.entries.append(entry)
         return entry
 

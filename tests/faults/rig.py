@@ -1,7 +1,10 @@
 """The stack under test, what a test can do to it, and how it is made whole again."""
 
+import os
 import signal
-from collections.abc import Iterator, Mapping
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +17,11 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 
 from contract.topics import EVENTS, WORKER_GROUP
+from stack import pipeline
+from stack.home import ROOT
 from stack.ports import HOST, Ports, free_ports
-from stack.stack import Stack
+from stack.process import MARK, Process
+from stack.stack import Phase, Stack
 from tests.faults.ledger import Ledger
 from tests.faults.proxy import Proxy
 from tests.waiting import until
@@ -36,8 +42,37 @@ class Rig:
         self.postgres_proxied: Mapping[str, str] = {"DATABASE_URL": url}
         """Environment of a process that shall reach PostgreSQL through the proxy."""
 
-    def ledger(self) -> Ledger:
-        return Ledger(self.stack)
+    def ledger(self, service: str = "api") -> Ledger:
+        """Books of a client of this gateway."""
+        return Ledger(self.stack, url=self.stack.services[service].address)
+
+    def add_gateway(self) -> str:
+        """Start one more gateway, whose spool lies in the folder of the first one's, and return its name."""
+        port, metrics = free_ports(2)
+        ports = replace(self.stack.ports, api=(0, port), api_metrics=(0, metrics))
+        gateway = pipeline.api(self.stack.home, ports, 2)
+        self.stack.services[gateway.name] = gateway
+        self.stack.phases[gateway.name] = Phase.WAITING
+        self.stack.start(gateway.name, environment={"SPOOL_PATH": str(self.spool)})
+        return gateway.name
+
+    @property
+    def spool(self) -> Path:
+        """The first gateway's."""
+        return Path(self.stack.services["api"].environment["SPOOL_PATH"])
+
+    def spool_command(self, *arguments: object) -> str:
+        """What python -m api.spool prints."""
+        return self._command("api.spool", arguments)
+
+    def dead_letter_command(self, *arguments: object) -> str:
+        """What python -m worker.dead_letters prints."""
+        return self._command("worker.dead_letters", arguments)
+
+    def _command(self, module: str, arguments: Iterable[object]) -> str:
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        environment = {**os.environ, **self.stack.env}
+        return subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     def heal(self) -> None:
         """Everything as it was at the start: all services run, none is paused, with the settings they began with."""
@@ -45,9 +80,11 @@ class Rig:
         self.postgres.heal()
         for name in list(self.stack.processes):
             self.stack.resume(name)
-        for name in list(self.stack.services):
-            if self.stack.services[name] != self._services.get(name):
+        for name, process in list(self.stack.processes.items()):
+            if name not in self._services or not self._is_as_it_began(process):
                 self.stack.stop(name)
+        while len(self.stack.ports.worker_metrics) > 1:
+            self.stack.remove_worker()
         self.stack.services = dict(self._services)
         for name in NEEDED:
             if not self.stack.services[name].one_shot and not self.stack.running(name):
@@ -56,6 +93,10 @@ class Rig:
         until(self.kafka_answers, within=60)
         until(self.worker_has_its_partitions, within=60)
         until(lambda: self.lag() == 0, within=60)
+
+    def _is_as_it_began(self, process: Process) -> bool:
+        began = {**self._services[process.service.name].environment, MARK: str(self.stack.home.root)}
+        return process.service.environment == began
 
     @property
     def ready(self) -> dict[str, Any]:

@@ -21,11 +21,13 @@ class PretendedKafka:
         self.sent: list[Record] = []
         self.open: list[tuple[Record, Settled]] = []
         self.stopped = False
+        self.renewals = 0
         self._offset = 0
 
     async def start(self) -> None: ...
 
     async def renew(self) -> None:
+        self.renewals += 1
         self.fail()
 
     async def stop(self, seconds: float) -> None:
