@@ -63,10 +63,6 @@ class Balance:
     intruders: list[Entry]
     misplaced: list[Entry]
 
-    @property
-    def holds(self) -> bool:
-        return not (self.missing or self.intruders or self.misplaced)
-
     def __str__(self) -> str:
         statuses = Counter(entry.status for entry in self.entries)
         refused = {status: n for status, n in statuses.items() if status not in (PUBLISHED, SPOOLED, *_UNKNOWN)}
@@ -142,7 +138,7 @@ class Ledger:
             misplaced=list(_misplaced(self.entries, stored)),
         )
 
-    def settle(self, *, within: float) -> Balance:
+    def settle(self, *, within: float, in_order: bool = True) -> Balance:
         """Send what is unknown again until it is known, and wait until every accepted event is stored.
 
         Fails, with the books, when something is missing then, or stored though it was refused, or out of order.
@@ -152,7 +148,8 @@ class Ledger:
             until(lambda: self._resend_unknown(session), within=within)
         until(lambda: not self.balance().missing or monotonic() > deadline, within=within + 10)
         balance = self.balance()
-        assert balance.holds, f"{balance}\nmissing: {balance.missing[:5]}\nintruders: {balance.intruders[:5]}"
+        wrong = balance.missing or balance.intruders or (in_order and balance.misplaced)
+        assert not wrong, f"{balance}\nfor example {wrong[:5]}"
         return balance
 
     def _send_until(self, stop: Event, sender: int, per_second: float, batch: int) -> None:
