@@ -5,8 +5,20 @@ from io import StringIO
 from rich.console import Console
 
 from benchmarks import report
-from benchmarks.results import Results
+from benchmarks.plan import cases
+from benchmarks.results import SAVED, Results
 from benchmarks.sample import Sample
+
+
+def test_the_committed_pages_are_what_the_committed_results_render() -> None:
+    pages = report.pages(Results.load(SAVED))
+    assert {path.name for path in pages} == {"performance.md", "scaling.md"}
+    for path, text in pages.items():
+        assert path.read_text() == text
+
+
+def test_the_committed_results_have_every_case_of_the_plan() -> None:
+    assert list(Results.load(SAVED).samples) == [case.name for case in cases()]
 
 
 def test_a_row_has_the_rates_the_ratio_and_the_costs() -> None:
