@@ -1,6 +1,6 @@
 """The whole wiring of the worker, top to bottom."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from threading import Event as Stop
@@ -24,10 +24,12 @@ from worker.watchdog import Watchdog
 
 
 @contextmanager
-def build_worker(settings: WorkerSettings, stop: Stop) -> Iterator[Worker]:
+def build_worker(
+    settings: WorkerSettings, stop: Stop, client: Callable[..., KafkaConsumer] = KafkaConsumer
+) -> Iterator[Worker]:
     """A worker whose clients, files and ports are closed on the way out. Waits neither for Kafka nor PostgreSQL.
 
-    It ends soon after ``stop`` is set.
+    It ends soon after ``stop`` is set. ``client`` makes its consumer, and another when that one is stuck.
     """
     registry = build_registry("worker")
     metrics = WorkerMetrics(registry)
@@ -41,7 +43,7 @@ def build_worker(settings: WorkerSettings, stop: Stop) -> Iterator[Worker]:
         closing.callback(store.close)
         dead_letters = DeadLetters(settings.kafka, settings.group, metrics)
         closing.callback(dead_letters.close)
-        subscription = Subscription(partial(_consumer, settings), metrics)
+        subscription = Subscription(partial(_consumer, settings, client), metrics)
         closing.callback(subscription.close, settings.shutdown_seconds / 2)
         yield Worker(
             subscription,
@@ -58,8 +60,8 @@ def build_worker(settings: WorkerSettings, stop: Stop) -> Iterator[Worker]:
         )
 
 
-def _consumer(settings: WorkerSettings) -> KafkaConsumer:
-    return KafkaConsumer(
+def _consumer(settings: WorkerSettings, client: Callable[..., KafkaConsumer]) -> KafkaConsumer:
+    return client(
         bootstrap_servers=settings.kafka.servers,
         client_id="worker",
         group_id=settings.group,

@@ -61,18 +61,20 @@ class Rig:
         """The first gateway's."""
         return Path(self.stack.services["api"].environment["SPOOL_PATH"])
 
-    def spool_command(self, *arguments: object) -> str:
-        """What python -m api.spool prints."""
-        return self._command("api.spool", arguments)
+    def spool_command(self, *arguments: object, status: int = 0) -> str:
+        """What python -m api.spool prints; it must end with this status."""
+        return self._command("api.spool", arguments, status)
 
-    def dead_letter_command(self, *arguments: object) -> str:
-        """What python -m worker.dead_letters prints."""
-        return self._command("worker.dead_letters", arguments)
+    def dead_letter_command(self, *arguments: object, status: int = 0) -> str:
+        """What python -m worker.dead_letters prints; it must end with this status."""
+        return self._command("worker.dead_letters", arguments, status)
 
-    def _command(self, module: str, arguments: Iterable[object]) -> str:
+    def _command(self, module: str, arguments: Iterable[object], status: int) -> str:
         command = [sys.executable, "-m", module, *map(str, arguments)]
         environment = {**os.environ, **self.stack.env}
-        return subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
 
     def heal(self) -> None:
         """Everything as it was at the start: all services run, none is paused, with the settings they began with."""
@@ -155,6 +157,24 @@ class Rig:
             yield
         finally:
             self.stack.resume(name)
+
+    @contextmanager
+    def rows_refused(self, condition: str, sqlstate: str) -> Iterator[None]:
+        """PostgreSQL refuses rows for which the condition holds, with this error."""
+        self.query(
+            f"""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF {condition} THEN RAISE EXCEPTION 'refused by a test' USING ERRCODE = '{sqlstate}'; END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();
+            """
+        )
+        try:
+            yield
+        finally:
+            self.query("DROP FUNCTION refuse CASCADE")
 
     def worker_waits_for_a_lock(self) -> bool:
         waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'worker' AND wait_event_type = 'Lock'"

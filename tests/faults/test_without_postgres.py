@@ -72,33 +72,26 @@ def test_a_batch_that_loses_a_deadlock_is_stored_again(rig: Rig, note: Note) -> 
 
 def test_a_serialization_failure_is_tried_again(rig: Rig, note: Note) -> None:
     rig.query("CREATE SEQUENCE attempts")
-    _refuse_rows(rig, "nextval('attempts') <= 3", "40001")
-    try:
-        ledger = rig.ledger()
+    ledger = rig.ledger()
+    with rig.rows_refused("nextval('attempts') <= 3", "40001"):
         ledger.send(20)
         note(ledger.settle(within=60))
-    finally:
-        rig.query("DROP FUNCTION refuse CASCADE; DROP SEQUENCE attempts")
+    rig.query("DROP SEQUENCE attempts")
     assert rig.metric("pipeline_store_retries_total", "worker", kind="conflict") >= 3
     assert rig.metric("pipeline_consumer_dead_letters_total", "worker") == 0
 
 
 def test_of_a_batch_the_one_row_that_is_refused_is_parked_and_the_others_are_stored(rig: Rig, note: Note) -> None:
     ledger = rig.ledger()
-    with rig.locked("events"):
-        ledger.send(1)
-        until(rig.worker_waits_for_a_lock, within=10)
-        entries = ledger.send(200)
-        bad = entries[123].event_id
-    _refuse_rows(rig, f"NEW.event_id = '{bad}'", "23514")
-    try:
-        until(lambda: len(ledger.balance().missing) == 1, within=30)
-    finally:
-        rig.query("DROP FUNCTION refuse CASCADE")
-    balance = ledger.balance()
-    note(balance)
-    assert [entry.event_id for entry in balance.missing] == [bad]
-    assert rig.metric("pipeline_consumer_dead_letters_total", "worker", reason="unstorable") == 1
+    with ExitStack() as refused:
+        with rig.locked("events"):
+            ledger.send(1)
+            until(rig.worker_waits_for_a_lock, within=10)
+            bad = ledger.send(200)[123]
+        refused.enter_context(rig.rows_refused(f"NEW.event_id = '{bad.event_id}'", "23514"))
+        until(lambda: ledger.balance().missing == [bad], within=30)
+    note(ledger.balance())
+    until(lambda: rig.metric("pipeline_consumer_dead_letters_total", "worker", reason="unstorable") == 1, within=10)
 
 
 def _rebalances(rig: Rig) -> float:
@@ -113,16 +106,3 @@ def _takes_every_connection(rig: Rig, first: psycopg.Connection[Any], connection
         while True:
             connections.enter_context(rig.database())
     return not first.execute(f"SELECT 1 {workers}".encode()).fetchall()
-
-
-def _refuse_rows(rig: Rig, condition: str, sqlstate: str) -> None:
-    rig.query(
-        f"""
-        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF {condition} THEN RAISE EXCEPTION 'refused by a test' USING ERRCODE = '{sqlstate}'; END IF;
-            RETURN NEW;
-        END $$;
-        CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();
-        """
-    )

@@ -1,0 +1,64 @@
+"""A client that forgets a partition is replaced."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from kafka import KafkaConsumer
+from kafka.structs import TopicPartition
+
+from contract.kafka import KafkaSettings
+from contract.topics import EVENTS
+from stack.ports import HOST, free_ports
+from tests.faults.conftest import Note
+from tests.faults.rig import Rig, scrape
+from worker.app import build_worker
+from worker.settings import EventLogSettings, WorkerSettings
+
+FORGOTTEN = TopicPartition(EVENTS.name, 3)
+
+
+class Forgetful(KafkaConsumer):  # type: ignore[misc]
+    """Never fetches one of its partitions, and does not say so."""
+
+    def poll(self, *arguments: Any, **settings: Any) -> Any:
+        if FORGOTTEN in self.assignment():
+            self.pause(FORGOTTEN)
+        return super().poll(*arguments, **settings)
+
+    def paused(self) -> set[TopicPartition]:
+        return set(super().paused()) - {FORGOTTEN}
+
+
+def test_a_partition_that_its_client_has_forgotten_is_fetched_again(rig: Rig, note: Note, tmp_path: Path) -> None:
+    rig.stack.stop("worker")
+    clients = iter([Forgetful])
+    (port,) = free_ports(1)
+    settings = WorkerSettings(
+        kafka=KafkaSettings(bootstrap_servers=rig.stack.kafka_bootstrap),
+        DATABASE_URL=rig.stack.database_url,
+        event_log=EventLogSettings(path=tmp_path / "consumer.log"),
+        metrics_port=port,
+        stall_seconds=2,
+    )
+    with running_worker(settings, lambda **config: next(clients, KafkaConsumer)(**config)):
+        ledger = rig.ledger()
+        ledger.send(100)
+        note(ledger.settle(within=60))
+        assert scrape(f"http://{HOST}:{port}/metrics", "pipeline_consumer_errors_total", step="stall") == 1
+
+
+@contextmanager
+def running_worker(settings: WorkerSettings, client: Any) -> Iterator[None]:
+    """A worker in a thread of this process, so that its client can be ours."""
+    stop = Event()
+    with build_worker(settings, stop, client) as worker:
+        thread = Thread(target=worker.run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
