@@ -19,7 +19,7 @@ class Proxy:
     """Forwards ``port`` to the target's port. Each fault holds for old and new connections until ``heal``."""
 
     def __init__(self, port: int, target: int) -> None:
-        self.port, self._target = port, target
+        self.port, self.target = port, target
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name=f"proxy-{port}", daemon=True)
         self._server: asyncio.Server | None = None
@@ -98,7 +98,7 @@ class Proxy:
         self._links.add(link)
         try:
             await self._flows.wait()
-            upstream, link.upstream = await asyncio.open_connection(HOST, self._target)
+            upstream, link.upstream = await asyncio.open_connection(HOST, self.target)
             await asyncio.gather(
                 self._forward(link, reader, link.upstream), self._forward(link, upstream, link.downstream)
             )
