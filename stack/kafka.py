@@ -56,6 +56,8 @@ def kafka(home: Home, ports: Ports, jars: Path, number: int = 1) -> Service:
         # Topics are made from contract/topics.py, never by a typing mistake.
         "auto.create.topics.enable": "false",
         "default.replication.factor": replicas,
+        # An ack then means two brokers have it, and one may die. With one broker there is nobody else to have it.
+        "min.insync.replicas": max(replicas - 1, 1),
         "offsets.topic.replication.factor": replicas,
         "transaction.state.log.replication.factor": replicas,
         "transaction.state.log.min.isr": 1,

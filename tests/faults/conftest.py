@@ -1,9 +1,7 @@
 """One stack for all fault tests, made whole before each; and a summary with every test's ledger."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,23 +12,46 @@ _BOOKS = pytest.StashKey[list[str]]()
 Note = Callable[[object], None]
 
 
+class Rigs:
+    """One stack at a time; it is started for the first test that needs it, and kept for the next ones."""
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+        self._brokers = 0
+        self._rig: Rig | None = None
+
+    def with_brokers(self, brokers: int) -> Rig:
+        if self._rig is None or self._brokers != brokers:
+            self.stop()
+            self._brokers, self._rig = brokers, self._running.enter_context(running_rig(brokers))
+        return self._rig
+
+    def stop(self) -> None:
+        self._running.close()
+        self._rig = None
+
+
 @pytest.fixture(scope="session")
-def whole_rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    home = Path(mkdtemp(prefix="event-pipeline-faults-"))
-    home.chmod(0o755)  # the account that runs PostgreSQL for root must enter
-    with running_rig(home) as rig:
-        yield rig
-    if request.session.testsfailed:
-        request.config.get_terminal_writer().line(f"\nThe services' logs are in {rig.stack.home.logs}")
-    else:
-        rmtree(home)
+def rigs() -> Iterator[Rigs]:
+    rigs = Rigs()
+    yield rigs
+    rigs.stop()
 
 
 @pytest.fixture
-def rig(whole_rig: Rig) -> Rig:
+def rig(rigs: Rigs) -> Rig:
     """The stack with nothing wrong with it, yet."""
-    whole_rig.heal()
-    return whole_rig
+    rig = rigs.with_brokers(1)
+    rig.heal()
+    return rig
+
+
+@pytest.fixture
+def three_brokers(rigs: Rigs) -> Rig:
+    """As ``rig``, with three brokers."""
+    rig = rigs.with_brokers(3)
+    rig.heal()
+    return rig
 
 
 @pytest.fixture

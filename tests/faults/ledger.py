@@ -122,6 +122,11 @@ class Ledger:
         enough = self.answered(PUBLISHED) + more
         return lambda: self.answered(PUBLISHED) >= enough
 
+    def spools(self, more: int) -> Callable[[], bool]:
+        """A condition: so many more events were spooled than now."""
+        enough = self.answered(SPOOLED) + more
+        return lambda: self.answered(SPOOLED) >= enough
+
     def accepted(self) -> int:
         return sum(entry.accepted for entry in tuple(self.entries))
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import psutil
@@ -21,13 +23,11 @@ from stack import pipeline
 from stack.home import ROOT
 from stack.ports import HOST, Ports, free_ports
 from stack.process import MARK, Process
+from stack.service import numbered
 from stack.stack import Phase, Stack
 from tests.faults.ledger import Ledger
 from tests.faults.proxy import Proxy
 from tests.waiting import until
-
-NEEDED = ("zookeeper", "kafka", "initdb", "postgres", "bootstrap", "api", "worker")
-"""No exporter, Prometheus or dashboards: they have no part in what is promised here."""
 
 
 class Rig:
@@ -88,7 +88,7 @@ class Rig:
         while len(self.stack.ports.worker_metrics) > 1:
             self.stack.remove_worker()
         self.stack.services = dict(self._services)
-        for name in NEEDED:
+        for name in _needed(len(self.stack.ports.kafka)):
             if not self.stack.services[name].one_shot and not self.stack.running(name):
                 self.stack.stop(name)
                 self.stack.start(name)
@@ -212,9 +212,14 @@ def scrape(url: str, name: str, **labels: str) -> float:
 
 
 @contextmanager
-def running_rig(home: Path) -> Iterator[Rig]:
-    """Start a stack whose broker has a second listener, which it advertises under the proxy's port."""
-    stack = Stack(home, Ports.plan(free=True))
+def running_rig(brokers: int = 1) -> Iterator[Rig]:
+    """Start a stack, and remove it afterwards; after a failure its logs stay.
+
+    The first broker has a second listener, which it advertises under the proxy's port.
+    """
+    home = Path(mkdtemp(prefix="event-pipeline-faults-"))
+    home.chmod(0o755)  # the account that runs PostgreSQL for root must enter
+    stack = Stack(home, Ports.plan(free=True, brokers=brokers))
     behind, before, database = free_ports(3)
     _add_listener(stack, behind, before)
     with ExitStack() as closing:
@@ -222,8 +227,15 @@ def running_rig(home: Path) -> Iterator[Rig]:
         postgres = closing.enter_context(Proxy(database, stack.ports.postgres))
         closing.callback(stack.remove_data)
         closing.callback(stack.stop)
-        stack.start(*NEEDED)
+        stack.start(*_needed(brokers))
         yield Rig(stack, kafka, postgres)
+    rmtree(home)
+
+
+def _needed(brokers: int) -> list[str]:
+    """No exporter, Prometheus or dashboards: they have no part in what is promised here."""
+    kafka = [numbered("kafka", number) for number in range(1, brokers + 1)]
+    return ["zookeeper", *kafka, "initdb", "postgres", "bootstrap", "api", "worker"]
 
 
 def _add_listener(stack: Stack, behind: int, before: int) -> None:
