@@ -1,6 +1,6 @@
 # Every target sets up what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test test-compose bench bench-check
+.PHONY: help setup demo down test test-compose test-faults chaos bench bench-check
 
 PYTHON ?= python3
 COMPOSE ?= docker compose
@@ -25,6 +25,13 @@ test: .venv/.dev ## Run every test that needs no Docker
 
 test-compose: .venv/.dev ## Run the journey through docker-compose.yml; COMPOSE="..." names another compose command
 	COMPOSE="$(COMPOSE)" $(RUN)pytest -v --exitfirst tests/system
+
+test-faults: .venv/.dev ## Run the fault tests that take minutes as well
+	$(RUN)pytest -m long tests/faults
+
+SECONDS ?= 600
+chaos: .venv/.dev ## Draw faults and load for SECONDS from SEED, then balance the books
+	@$(RUN)python -m tests.faults.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 bench: .venv/.dev ## Measure it next to others on this machine; saves the table in docs/performance.md
 	@$(RUN)python -m benchmarks run

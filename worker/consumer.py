@@ -78,6 +78,7 @@ class Worker:
         A process that ended here would be restarted, and park a little more each time.
         """
         self._metrics.halted.set(1)
+        self._commit()
         while not self._stop.is_set():
             self._subscription.pause()
             self._subscription.poll(_POLL_MS)

@@ -104,6 +104,8 @@ class Proxy:
             )
         except OSError:
             link.reset()  # the target refuses: so does the proxy
+        except asyncio.CancelledError:
+            pass  # by the proxy's end; asyncio would complain of a handler that was cancelled
         finally:
             self._links.discard(link)
             link.close()

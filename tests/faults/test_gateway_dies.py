@@ -96,6 +96,7 @@ def test_a_worker_told_to_stop_under_load_finishes_its_batch_and_ends_with_statu
     assert rig.metric("pipeline_store_rows_total", "worker", result="duplicate") == 0
 
 
+@pytest.mark.long
 def test_a_worker_told_to_stop_while_kafka_is_frozen_ends_with_status_0(rig: Rig, note: Note) -> None:
     ledger = rig.ledger()
     ledger.send(20)

@@ -58,6 +58,7 @@ def test_a_worker_killed_again_and_again_under_load_stores_every_event_once(rig:
     until(lambda: rig.lag() == 0, within=30)
 
 
+@pytest.mark.long
 def test_a_worker_frozen_beyond_its_session_stores_nothing_when_it_wakes_up(rig: Rig, note: Note) -> None:
     rig.stack.restart("worker", environment=SHORT_SESSION)
     until(rig.worker_has_its_partitions, within=30)
