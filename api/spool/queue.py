@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from pathlib import Path
 from time import time
 from typing import Any, TypeVar
@@ -49,14 +50,15 @@ class Spool:
         self._damage: sqlite3.Error | None = None
         self._read: set[int] = set()  # of the last read, unless its file was set aside since
         self._keys = Keys()
-        self._bytes, self._count, self._set_apart, self._oldest = 0, 0, 0, 0.0
+        self._bytes, self._count, self._oldest = 0, 0, 0.0
+        self._set_apart, self._oldest_apart = 0, inf
         self._orphans = Orphans(path)
         self._pace = Pace()
         metrics.spool_limit_bytes.set(max_bytes)
         metrics.spool_records.set_function(lambda: self._count + self._set_apart)
         metrics.spool_refused.set_function(lambda: self._set_apart)
         metrics.spool_bytes.set_function(lambda: self._bytes)
-        metrics.spool_oldest.set_function(lambda: self._oldest if self._count else 0)
+        metrics.spool_oldest.set_function(self._oldest_of_all)
 
     def __len__(self) -> int:
         """Records to be drained, those included whose commit is under way; not those the broker refuses."""
@@ -134,6 +136,7 @@ class Spool:
             self._forget(spooled.record)
             self._bytes += spooled.record.size
             self._set_apart += 1
+            self._oldest_apart = min(self._oldest_apart, spooled.spooled_at)
             self._refused[spooled.seq] = why
             logger.error("event {} stays in the spool, for Kafka refuses it: {}", spooled.record.event_id, why)
             self._changed.set()
@@ -191,8 +194,13 @@ class Spool:
         waiting = [spooled.record for spooled, _ in self._arriving]
         self._keys, self._count = Keys(record.key for record in waiting), len(waiting)
         self._bytes = sum(record.size for record in waiting)
-        self._leaving, self._refused, self._set_apart = [], {}, 0
+        self._leaving, self._refused = [], {}
+        self._set_apart, self._oldest_apart = 0, inf
         self._read, self._damage = set(), None
+
+    def _oldest_of_all(self) -> float:
+        oldest = min(self._oldest if self._count else inf, self._oldest_apart)
+        return oldest if oldest < inf else 0
 
     def _forget(self, record: Record) -> None:
         self._count -= 1
