@@ -94,7 +94,7 @@ class Proxy:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = _Link(writer)
+        link = _Link(writer, asyncio.current_task())
         self._links.add(link)
         try:
             await self._flows.wait()
@@ -139,8 +139,9 @@ class Proxy:
 class _Link:
     """A client's connection and ours to the target."""
 
-    def __init__(self, downstream: asyncio.StreamWriter) -> None:
+    def __init__(self, downstream: asyncio.StreamWriter, task: object) -> None:
         self.downstream = downstream
+        self._task = task  # held, because the loop does not hold its tasks
         self.upstream: asyncio.StreamWriter | None = None
         self.lost = False
 

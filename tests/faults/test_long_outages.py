@@ -6,7 +6,9 @@ from dataclasses import replace
 from time import monotonic
 
 import pytest
+from kafka import KafkaAdminClient
 
+from contract.topics import EVENTS
 from stack.ports import HOST, free_ports
 from stack.service import Service
 from tests.faults.conftest import Note
@@ -15,6 +17,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.pulse import Pulse
 from tests.faults.rig import Rig
 from tests.waiting import until
+from worker.bootstrap import create_topics
 
 pytestmark = pytest.mark.long
 
@@ -78,6 +81,21 @@ def test_a_broker_that_comes_back_under_another_address_is_found(rig: Rig, note:
             until(ledger.publishes(50), within=90)
         note(ledger.settle(within=60))
         rig.stack.stop("kafka")
+
+
+def test_a_topic_that_was_deleted_and_made_again_is_used_without_a_restart(rig: Rig, note: Note) -> None:
+    before = rig.ledger()
+    before.send(50)
+    before.settle(within=30)
+    ledger = rig.ledger()
+    with KafkaAdminClient(bootstrap_servers=rig.stack.kafka_bootstrap) as kafka:
+        kafka.delete_topics([EVENTS.name])
+        with ledger.sending(per_second=50):
+            until(ledger.spools(100), within=60)
+            create_topics(kafka)
+            until(ledger.publishes(100), within=60)
+    note(ledger.settle(within=90))
+    until(lambda: rig.lag() == 0, within=60)
 
 
 @pytest.mark.parametrize("fault", [{"latency": 0.2}, {"bytes_per_second": 125_000}])
