@@ -18,11 +18,15 @@ class Orphans:
         self._unusable: set[Path] = set()
 
     def read(self, limit: int) -> list[SpooledRecord]:
-        """The oldest records of one orphan; none when there is no orphan with records. Raises sqlite3.Error."""
+        """The oldest records of one orphan; none when there is no orphan with records."""
         self._open = self._open or self._adopt()
         if self._open is None:
             return []
-        records = self._open.read(2**62, limit)
+        try:
+            records = self._open.read(2**62, limit)
+        except (sqlite3.Error, ValueError) as error:
+            self._leave(self._open.path, error)
+            records = []
         if not records:
             self.close()
         return records
@@ -54,9 +58,12 @@ class Orphans:
         except SpoolBusy:
             pass
         except (sqlite3.Error, OSError) as error:
-            logger.error("the spool {} was left behind and cannot be read: {}", path, error)
-            self._unusable.add(path)
+            self._leave(path, error)
         return None
+
+    def _leave(self, path: Path, error: Exception) -> None:
+        logger.error("the spool {} was left behind and cannot be read: {}", path, error)
+        self._unusable.add(path)
 
 
 def siblings(path: Path) -> list[Path]:

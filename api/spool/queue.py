@@ -113,7 +113,7 @@ class Spool:
         return records
 
     async def read_orphan(self, limit: int) -> list[SpooledRecord]:
-        """Records that a gateway which is gone left in a spool beside ours. Raises sqlite3.Error."""
+        """Records that a gateway which is gone left in a spool beside ours."""
         return await self._on_disk(self._orphans.read, limit)
 
     async def remove_orphaned(self, records: Iterable[SpooledRecord]) -> None:

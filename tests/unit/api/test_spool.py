@@ -1,5 +1,6 @@
 """The disk buffer: what is on disk stays, whatever happens to the process or to the file."""
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -268,3 +269,52 @@ def test_the_lock_goes_with_its_process(tmp_path: Path) -> None:
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     SpoolFile(tmp_path / "spool.db").close()
+
+
+def damage(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(4096 * 4)
+        file.write(b"\xa5" * 4096 * 1000)
+
+
+@pytest.mark.anyio
+async def test_a_file_that_is_damaged_meanwhile_is_set_aside_and_the_next_record_is_kept(
+    tmp_path: Path, metrics: ApiMetrics
+) -> None:
+    spool = Spool(tmp_path / "spool.db", 10**9, metrics)
+    await spool.start()
+    kept: list[SpoolBroken | None] = []
+    for seq in range(3000):
+        spool.put(seq + 1, record(value=b"x" * 2000), kept.append)
+    await eventually(lambda: kept == [None] * 3000)
+    with sqlite3.connect(tmp_path / "spool.db") as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    other.close()
+    await asyncio.to_thread(damage, tmp_path / "spool.db")
+    with pytest.raises(sqlite3.DatabaseError):
+        await spool.read(10**9, 3000)
+    await eventually(lambda: len(spool) == 0)
+    spool.put(5000, record(), kept.append)
+    await eventually(lambda: len(kept) == 3001)
+    assert kept[-1] is None
+    assert [found.seq for found in await spool.read(10**9, 10)] == [5000]
+    assert any(".damaged-" in name for name in os.listdir(tmp_path))
+    await spool.stop()
+
+
+@pytest.mark.anyio
+async def test_a_spool_left_beside_ours_is_read_once_and_one_in_use_is_left_alone(
+    tmp_path: Path, metrics: ApiMetrics
+) -> None:
+    left, in_use = SpoolFile(tmp_path / "spool-2.db"), SpoolFile(tmp_path / "spool-3.db")
+    for file in (left, in_use):
+        file.write([spooled(1), spooled(2)], [])
+    left.close()
+    spool = Spool(tmp_path / "spool.db", 10**6, metrics)
+    await spool.start()
+    orphaned = await spool.read_orphan(10)
+    assert [found.record.event_id for found in orphaned] == ["event-1", "event-2"]
+    await spool.remove_orphaned(orphaned)
+    assert await spool.read_orphan(10) == []
+    await spool.stop()
+    in_use.close()
