@@ -11,7 +11,10 @@ from worker.metrics import Parked
 Headers = list[tuple[str, bytes]]
 
 _MOST_BYTES = 1_150_000
-"""Value and headers of a letter; a compressed record can be larger than any topic takes uncompressed."""
+"""Key, value and headers of a letter; a compressed record can be larger than any topic takes uncompressed."""
+
+_KEY_BYTES = 1_000
+"""What is kept of the key of a record that is too large."""
 
 
 class Header(StrEnum):
@@ -65,18 +68,18 @@ def replayed_offset(record: Any) -> int | None:
     return next((int(value) for name, value in record.headers if name == Header.REPLAYED), None)
 
 
-def write(dead: DeadRecord, group: str) -> tuple[bytes, Headers]:
-    """Value and headers of the letter for a record."""
+def write(dead: DeadRecord, group: str) -> tuple[bytes | None, bytes, Headers]:
+    """Key, value and headers of the letter for a record; a missing value is sent as an empty one, which needs no key."""
     record = dead.record
     own: Headers = [(name, value or b"") for name, value in record.headers]
-    value, kind = record.value, "bytes"
+    key, value, kind = record.key, record.value or b"", "bytes"
     if dead.reason is Parked.UNREADABLE:
-        value, kind = b"", "left out"
-    elif value is None:
-        value, kind = b"", "null"  # a record with neither key nor value cannot be sent
-    elif len(value) + _size(own) > _MOST_BYTES:
-        value, own, kind = b"", [], "left out"
-    return value, own + [(name, str(text).encode()) for name, text in _why_and_where(dead, group, kind)]
+        kind = "left out"
+    elif record.value is None:
+        kind = "null"
+    if len(key or b"") + len(value) + _size(own) > _MOST_BYTES:
+        key, value, own, kind = (key or b"")[:_KEY_BYTES], b"", [], "left out"
+    return key, value, own + [(name, str(text).encode()) for name, text in _why_and_where(dead, group, kind)]
 
 
 def _why_and_where(dead: DeadRecord, group: str, kind: str) -> Sequence[tuple[Header, object]]:

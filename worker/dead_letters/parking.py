@@ -50,8 +50,8 @@ class DeadLetters:
                 producer.close(timeout=_CLOSE_SECONDS)
 
     def _send(self, producer: KafkaProducer, dead: DeadRecord) -> Any:
-        value, headers = letter.write(dead, self._group)
-        return producer.send(DEAD_LETTERS.name, value, key=dead.record.key, headers=headers)
+        key, value, headers = letter.write(dead, self._group)
+        return producer.send(DEAD_LETTERS.name, value, key=key, headers=headers)
 
 
 def producer_to(kafka: KafkaSettings) -> KafkaProducer:
