@@ -69,7 +69,7 @@ def replayed_offset(record: Any) -> int | None:
 
 
 def write(dead: DeadRecord, group: str) -> tuple[bytes | None, bytes, Headers]:
-    """Key, value and headers of the letter for a record; a missing value is sent as an empty one, which needs no key."""
+    """Key, value and headers of the letter for a record; a missing value goes as an empty one, which needs no key."""
     record = dead.record
     own: Headers = [(name, value or b"") for name, value in record.headers]
     key, value, kind = record.key, record.value or b"", "bytes"
