@@ -10,6 +10,7 @@ import uvicorn
 from loguru import logger
 
 from api.app import create_app
+from api.corked import OneWrite
 from api.settings import ApiSettings
 from contract.logs import log_to_stderr
 from contract.settings import explain
@@ -29,7 +30,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=OneWrite,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nothing here asks who the client is

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from loguru import logger
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_fastapi_instrumentator import Instrumentator
@@ -24,6 +25,7 @@ from api.errors import PROBLEM_TYPE, GatewayError, InternalError, InvalidEvent, 
 from api.health import health_routes
 from api.ingest import Answer, RegisterEvent, RegisterEvents, refusal
 from api.intake import Intake
+from api.journal import Journal
 from api.limits import RateLimit
 from api.lookup import EventPlace, Lookup, Recent
 from api.metrics import ApiMetrics
@@ -45,9 +47,9 @@ def create_app(settings: ApiSettings) -> "Lanes":
     publisher = _publisher(settings, flight)
     spool = Spool(settings.spool.path, settings.spool.max_bytes, metrics)
     intake = Intake(publisher, spool, settings.publish_deadline_seconds, metrics)
-    recent, ids = Recent(), RequestIds()
+    recent, journal, ids = Recent(), Journal(on=settings.log_events), RequestIds()
     admission = Admission(settings.keys, RateLimit(settings.rate_limit_per_second), settings.body_timeout_seconds)
-    shared = (admission, intake, recent, ids, metrics)
+    shared = (admission, intake, recent, journal, ids, metrics)
     single = RegisterEvent(*shared, settings.max_body_bytes)
     batch = RegisterEvents(*shared, settings.max_batch_bytes, most_events=settings.max_batch_events)
 
@@ -141,8 +143,11 @@ def _add_problems(app: FastAPI, ids: RequestIds) -> None:
         return _response(_http_problem(error, request_id), request_id)
 
     @app.exception_handler(Exception)
-    async def failed(request: Request, _error: Exception) -> Response:
-        return respond(request, InternalError("Something is broken here; the log tells more."))
+    async def failed(request: Request, error: Exception) -> Response:
+        request_id = ids.of(headers_of(request.scope))
+        logger.bind(request_id=request_id.decode()).error("a request failed: {!r}", error)  # uvicorn logs the trace
+        told = InternalError("Something is broken here; the log tells more under this id.")
+        return _response(refusal(told, request_id), request_id)
 
 
 def _http_problem(error: HTTPException, request_id: bytes) -> Answer:

@@ -15,6 +15,7 @@ from api.admission import JSON, NDJSON, Admission, Call, RequestIds, headers_of
 from api.batch import parse_event, split
 from api.errors import GatewayError, InternalError, Unavailable
 from api.intake import Intake
+from api.journal import Journal
 from api.lookup import Recent
 from api.metrics import ApiMetrics, HandlerMetrics, Outcome
 from api.record import Accepted, Arrival, Published, Receipt, Record, Result, Spooled
@@ -61,11 +62,13 @@ class Ingest(ABC):
         admission: Admission,
         intake: Intake,
         recent: Recent,
+        journal: Journal,
         ids: RequestIds,
         metrics: ApiMetrics,
         most_bytes: int,
     ) -> None:
         self._admission, self._intake, self._recent, self._ids = admission, intake, recent, ids
+        self._journal = journal
         self._metrics, self._http = metrics, HandlerMetrics(metrics, "POST", self.path)
         self._books = _Books(metrics)
         self._most_bytes = most_bytes
@@ -90,9 +93,11 @@ class Ingest(ABC):
         except GatewayError as error:
             refused = error
         except Exception as error:  # noqa: BLE001 - the edge of a request: its bug is counted, and said
-            logger.opt(exception=error).error("request {} failed", request_id.decode())
+            logger.bind(request_id=request_id.decode()).opt(exception=error).error("a request failed")
             refused = InternalError("Something is broken here; the log tells more under this id.")
         self._count(type(refused))
+        if self._journal.on:
+            self._journal.refused(request_id, refused)
         return refusal(refused, request_id)
 
     def _count(self, kind: type[Result], events: int = 1) -> None:
@@ -115,7 +120,9 @@ class RegisterEvent(Ingest):
         if isinstance(result, GatewayError):
             raise result
         self._count(type(result))
-        self._recent.note([(record.event_id, result)])
+        self._recent.note(call.request_id, [(record.event_id, result)])
+        if self._journal.on:
+            self._journal.answered(call.request_id, [record], [result])
         return Answer(201 if isinstance(result, Published) else 202, b"{%s}" % _place(record, result).encode())
 
 
@@ -148,7 +155,9 @@ class RegisterEvents(Ingest):
             if isinstance(record, Record) and not isinstance(result, GatewayError)
         ]
         self._count_all(results)
-        self._recent.note(accepted)
+        self._recent.note(call.request_id, accepted)
+        if self._journal.on:
+            self._journal.answered(call.request_id, records, results)
         return Answer(200, f'{{"results":[{",".join(map(_result, count(), records, results))}]}}'.encode())
 
     def _refused_whole(self, results: Sequence[Result]) -> GatewayError:

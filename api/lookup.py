@@ -40,13 +40,13 @@ class Recent:
 
     def __init__(self, most: int = _REMEMBERED) -> None:
         self._generation = most // 2
-        self._young: dict[str, tuple[Accepted, float]] = {}
-        self._old: dict[str, tuple[Accepted, float]] = {}
+        self._young: dict[str, tuple[Accepted, float, bytes]] = {}
+        self._old: dict[str, tuple[Accepted, float, bytes]] = {}
 
-    def note(self, places: Iterable[tuple[str, Accepted]]) -> None:
-        """Remember where these events are, by their ids."""
+    def note(self, request_id: bytes, places: Iterable[tuple[str, Accepted]]) -> None:
+        """Remember where these events of a request are, by their ids."""
         now = time()
-        self._young.update((event_id, (place, now)) for event_id, place in places)
+        self._young.update((event_id, (place, now, request_id)) for event_id, place in places)
         if len(self._young) > self._generation:
             self._old, self._young = self._young, {}
 
@@ -54,7 +54,7 @@ class Recent:
         match self._young.get(str(event_id)) or self._old.get(str(event_id)):
             case None:
                 return EventPlace(event_id=event_id, status="unknown")
-            case Published(partition, offset), answered_at:
+            case Published(partition, offset), answered_at, request_id:
                 return EventPlace(
                     event_id=event_id,
                     status="published",
@@ -62,9 +62,15 @@ class Recent:
                     partition=partition,
                     offset=offset,
                     answered_at=_utc(answered_at),
+                    request_id=request_id.decode(),
                 )
-            case _, answered_at:
-                return EventPlace(event_id=event_id, status="spooled", answered_at=_utc(answered_at))
+            case _, answered_at, request_id:
+                return EventPlace(
+                    event_id=event_id,
+                    status="spooled",
+                    answered_at=_utc(answered_at),
+                    request_id=request_id.decode(),
+                )
 
 
 class Lookup:

@@ -33,6 +33,10 @@ class ApiSettings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="Address of the metrics server.")
     metrics_port: int = Field(9101, ge=0, le=65535, description="Port of the metrics server.")
     log_level: Level = Field("INFO", description="Lowest level of the process's own log.")
+    log_events: bool = Field(
+        False,
+        description="Log a line for each event and each refusal, with `request_id`, `event_id` and place; costs NNN.",
+    )
 
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest body of one event; larger is 413.")
     max_batch_bytes: int = Field(8 * 2**20, ge=1024, description="Largest body of a batch; larger is 413.")

@@ -40,6 +40,10 @@ class SpooledRecord(NamedTuple):
     record: Record
     spooled_at: float
 
+    @property
+    def request_id(self) -> str:
+        return dict(self.record.headers).get("request_id", b"").decode()
+
 
 class SpoolBusy(Exception):
     """Another process has the file open."""

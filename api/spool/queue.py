@@ -138,7 +138,8 @@ class Spool:
             self._set_apart += 1
             self._oldest_apart = min(self._oldest_apart, spooled.spooled_at)
             self._refused[spooled.seq] = why
-            logger.error("event {} stays in the spool, for Kafka refuses it: {}", spooled.record.event_id, why)
+            ids = {"request_id": spooled.request_id, "event_id": spooled.record.event_id}
+            logger.bind(**ids).error("an event stays in the spool, for Kafka refuses it: {}", why)
             self._changed.set()
 
     async def stop(self) -> None:

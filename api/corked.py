@@ -1,0 +1,38 @@
+"""Answers in one write: uvicorn hands head and body over one by one, and each would be a system call of its own."""
+
+from asyncio import AbstractEventLoop, BaseTransport, WriteTransport
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class OneWrite(HttpToolsProtocol):
+    """uvicorn's protocol for HTTP/1.1, over a corked transport."""
+
+    def connection_made(self, transport: BaseTransport) -> None:  # type: ignore[override]
+        super().connection_made(cast("Any", Corked(cast("WriteTransport", transport), self.loop)))
+
+
+class Corked:
+    """A transport that keeps what is written until the event loop's turn is over, and then writes it as one."""
+
+    def __init__(self, transport: WriteTransport, loop: AbstractEventLoop) -> None:
+        self._transport, self._call_soon = transport, loop.call_soon
+        self._kept: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._kept:
+            self._call_soon(self._uncork)
+        self._kept.append(data)
+
+    def close(self) -> None:
+        self._uncork()
+        self._transport.close()
+
+    def _uncork(self) -> None:
+        if self._kept:
+            kept, self._kept = b"".join(self._kept), []
+            self._transport.write(kept)
