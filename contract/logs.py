@@ -14,15 +14,21 @@ Level = Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITIC
 APART = "apart"
 """Records bound with this are for another handler: worker.event_log's lines are no business of stderr's."""
 
+_TERMINAL = (
+    "<green>{time:HH:mm:ss.SSS}</green> <level>{level: <8}</level> {message}<dim>{extra[shown]}</dim>\n{exception}"
+)
 _QUIET = ("kafka",)  # it tells of every connection it tries; what matters of that shows in metrics and transitions
 
 
 def log_to_stderr(service: str, level: Level) -> None:
-    """Send loguru's and the standard library's records to stderr."""
+    """Send loguru's and the standard library's records to stderr.
+
+    What a record is bound with, its ``request_id`` and ``event_id`` above all, becomes members of its JSON object.
+    """
     logger.remove()
     logger.configure(extra={"service": service})
     if sys.stderr.isatty():
-        logger.add(sys.stderr, level=level, filter=_ours, diagnose=False)
+        logger.add(sys.stderr, level=level, filter=_ours, format=_on_a_terminal, diagnose=False)
     else:
         logger.add(_write_json, level=level, filter=_ours, diagnose=False)
     logging.basicConfig(handlers=[_Intercept()], level=logging.INFO, force=True)
@@ -32,6 +38,14 @@ def log_to_stderr(service: str, level: Level) -> None:
 
 def _ours(record: Any) -> bool:
     return APART not in record["extra"]
+
+
+def _on_a_terminal(record: Any) -> str:
+    bound = [f"{name}={value}" for name, value in record["extra"].items() if name not in ("service", "shown")]
+    record["extra"]["shown"] = "".join(
+        f" {word}" for word in bound
+    )  # named in the format, so braces in it mean nothing
+    return _TERMINAL
 
 
 def _write_json(message: Any) -> None:

@@ -6,11 +6,13 @@ At-least-once: a batch is logged before it is stored, so a crash between the two
 import fcntl
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import count
+from datetime import UTC, datetime
+from itertools import count, repeat
 from pathlib import Path
 from typing import IO
 
 from loguru import logger
+from pydantic_core import to_json
 
 from contract.logs import APART
 from worker.batch import EventRecord
@@ -40,7 +42,7 @@ class EventLog:
         """Write one line an event; a single call for all of them costs a fiftieth of one call each."""
         if not events:
             return
-        lines = "\n".join(map(_line, events))
+        lines = "\n".join(map(_line, repeat(datetime.now(UTC).isoformat()), events))
         try:
             self._open()
             # Without arguments, so braces in it mean nothing. A new line ends what a failed write may have left.
@@ -102,8 +104,16 @@ def _claim(path: Path) -> tuple[Path, IO[str]]:
     raise AssertionError  # count() has no end
 
 
-def _line(logged: EventRecord) -> str:
-    record = logged.record
-    # JSON forbids raw newlines inside strings, so any there are is layout and can go.
-    event = record.value.replace(b"\n", b" ").replace(b"\r", b" ").decode()
-    return f'{{"partition":{record.partition},"offset":{record.offset},"event":{event}}}'
+def _line(logged_at: str, logged: EventRecord) -> str:
+    record, request_id = logged.record, logged.request_id
+    if request_id is None or '"' in request_id or "\\" in request_id:
+        joined = to_json(request_id).decode()
+    else:
+        joined = f'"{request_id}"'  # nearly always: printable ASCII is JSON as it stands
+    event = record.value.decode()
+    if "\n" in event or "\r" in event:  # JSON forbids them inside strings, so any there are is layout and can go
+        event = event.replace("\n", " ").replace("\r", " ")
+    return (
+        f'{{"logged_at":"{logged_at}","partition":{record.partition},"offset":{record.offset},'
+        f'"request_id":{joined},"event":{event}}}'
+    )

@@ -47,10 +47,11 @@ def test_while_the_worker_is_away_an_event_is_published_and_then_stored(stack: S
     stack.stop("worker")
     try:
         sent = event()
-        place = gateway.register(sent).json()
+        answer = gateway.register(sent)
+        place = answer.json()
         found = gateway.place(sent["event_id"])
         assert found.pop("answered_at")
-        assert found == place
+        assert found == {**place, "request_id": answer.headers["x-request-id"]}
     finally:
         stack.start("worker")
     until(lambda: gateway.place(sent["event_id"])["status"] == "stored", within=60)
@@ -77,8 +78,10 @@ def test_without_postgresql_what_is_remembered_is_told_and_the_rest_is_503(stack
 def test_without_kafka_an_event_is_told_to_be_in_the_spool(stack: Stack, rows: Rows) -> None:
     with another_gateway(stack, wait_for_kafka=False, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9") as cut_off:
         sent = event()
-        assert cut_off.register(sent).status_code == 202
+        answer = cut_off.register(sent)
+        assert answer.status_code == 202
         found = cut_off.place(sent["event_id"])
         assert found.pop("answered_at")
-        assert found == {"event_id": sent["event_id"], "status": "spooled"}
+        request_id = answer.headers["x-request-id"]
+        assert found == {"event_id": sent["event_id"], "status": "spooled", "request_id": request_id}
     assert rows.one(sent["event_id"]) is None

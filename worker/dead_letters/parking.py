@@ -7,6 +7,7 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from loguru import logger
+from pydantic_core import from_json
 
 from contract.kafka import KafkaSettings
 from contract.topics import DEAD_LETTERS, MAX_RECORD_BYTES
@@ -41,7 +42,8 @@ class DeadLetters:
         for dead in records:
             self._metrics.dead_letters.labels(dead.reason).inc()
             origin = f"{dead.record.topic}/{dead.record.partition}@{dead.record.offset}"
-            logger.warning("{} went to the dead letters, {}: {}", origin, dead.reason, dead.detail)
+            log = logger.bind(**_ids(dead.record))
+            log.warning("{} went to the dead letters, {}: {}", origin, dead.reason, dead.detail)
 
     def close(self) -> None:
         producer, self._producer = self._producer, None
@@ -52,6 +54,16 @@ class DeadLetters:
     def _send(self, producer: KafkaProducer, dead: DeadRecord) -> Any:
         key, value, headers = letter.write(dead, self._group)
         return producer.send(DEAD_LETTERS.name, value, key=key, headers=headers)
+
+
+def _ids(record: Any) -> dict[str, str]:
+    """What of ``request_id`` and ``event_id`` can be told of a record that may hold anything."""
+    ids = {name: value.decode(errors="replace") for name, value in record.headers if value and name == "request_id"}
+    with suppress(ValueError):
+        event = from_json(record.value or b"")
+        if isinstance(event, dict) and isinstance(event.get("event_id"), str):
+            ids["event_id"] = event["event_id"]
+    return ids
 
 
 def producer_to(kafka: KafkaSettings) -> KafkaProducer:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from api.admission import Admission, RequestIds
 from api.ingest import Ingest, RegisterEvent, RegisterEvents
 from api.intake import Intake
+from api.journal import Journal
 from api.limits import RateLimit
 from api.lookup import Recent
 from api.metrics import ApiMetrics
@@ -45,6 +46,7 @@ class Gateway:
         keys: Iterable[str] = (),
         rate: float = 0,
         clock: Callable[[], float] = lambda: 0.0,
+        log_events: bool = False,
         spool_bytes: int = 1_000_000,
         deadline_seconds: float = 5,
         body_timeout_seconds: float = 5,
@@ -54,7 +56,7 @@ class Gateway:
         self.intake = Intake(kafka, self.spool, deadline_seconds, metrics)
         self.recent = Recent()
         admission = Admission([SecretStr(key) for key in keys], RateLimit(rate, clock), body_timeout_seconds)
-        shared = (admission, self.intake, self.recent, RequestIds(), metrics)
+        shared = (admission, self.intake, self.recent, Journal(on=log_events), RequestIds(), metrics)
         self.single = RegisterEvent(*shared, BODY_BYTES)
         self.batch = RegisterEvents(*shared, BATCH_BYTES, most_events=BATCH_EVENTS)
 

@@ -3,6 +3,7 @@
 import gzip
 import multiprocessing
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from json import loads
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,24 @@ def test_each_event_is_one_line_with_its_place(open_log: Open, metrics: WorkerMe
     assert [(line["partition"], line["offset"]) for line in lines(log.path)] == [(3, 1), (3, 2), (3, 3)]
     assert lines(log.path)[0]["event"] == loads(value())
     assert count(metrics, "lines") == 3
+
+
+def test_a_line_tells_its_request_and_when_it_was_written(open_log: Open) -> None:
+    log, before = open_log(), datetime.now(UTC)
+    log.write([event_of(value())])
+    (line,) = lines(log.path)
+    assert line["request_id"] == "request-1"
+    assert before <= datetime.fromisoformat(line["logged_at"]) <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "told"), [(b'a"b\\c', 'a"b\\c'), (b"{0}", "{0}"), (b"\x00", None), (None, None)], ids=repr
+)
+def test_a_request_id_cannot_break_its_line(open_log: Open, header: bytes | None, told: str | None) -> None:
+    log = open_log()
+    log.write([event_of(value(), headers=[("request_id", header)])])
+    (line,) = lines(log.path)
+    assert line["request_id"] == told
 
 
 @pytest.mark.parametrize(
