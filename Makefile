@@ -1,6 +1,6 @@
 # Every target sets up what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test test-compose test-faults chaos bench bench-check
+.PHONY: help setup demo down test test-compose test-faults chaos drills bench bench-check
 
 PYTHON ?= python3
 COMPOSE ?= docker compose
@@ -32,6 +32,9 @@ test-faults: .venv/.dev ## Run the fault tests that take minutes as well
 SECONDS ?= 600
 chaos: .venv/.dev ## Draw faults and load for SECONDS from SEED, then balance the books
 	@$(RUN)python -m tests.faults.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+drills: .venv/.demo ## Inject eight faults into a stack of its own; the right alerts must fire and clear (20 min)
+	@$(RUN)python -m stack drill all --own
 
 bench: .venv/.dev ## Measure it next to others on this machine; saves the table in docs/performance.md
 	@$(RUN)python -m benchmarks run

@@ -3,13 +3,14 @@ the gateway, the worker and the dashboards, as local processes on 127.0.0.1."""
 
 import signal
 import sys
-from argparse import REMAINDER, ArgumentParser, Namespace
+from argparse import REMAINDER, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
 from stack.capacity import Demand
 from stack.commands import Commands
+from stack.drills.catalogue import DRILLS
 from stack.errors import StackError
 from stack.home import Home
 from stack.ports import Ports
@@ -44,6 +45,8 @@ def _run(commands: Commands, options: Namespace) -> int:
             return commands.status()
         case "doctor":
             return commands.doctor()
+        case "drill":
+            return commands.drill(options.names, options.rate, own=options.own)
         case "capacity":
             return commands.capacity(_demand(options))
         case _:
@@ -68,10 +71,24 @@ def _parser() -> ArgumentParser:
     stop.add_argument("--volumes", action="store_true", help="remove what Kafka, PostgreSQL and Prometheus stored")
     verbs.add_parser("status", parents=[common], help="show each service; exit code 1 unless all are ready")
     verbs.add_parser("doctor", parents=[common], help="find what is wrong, and what to do about it")
+    _add_drill(verbs.add_parser("drill", parents=[common], help="inject a fault; the right alert must fire and clear"))
     check = verbs.add_parser("promtool", parents=[common], help="run Prometheus's checker with the arguments given")
     check.add_argument("arguments", nargs=REMAINDER, help="for example: check config prometheus/prometheus.yml")
     _add_capacity(verbs.add_parser("capacity", help="compute what a rate of events needs; docs/scaling.md explains"))
     return parser
+
+
+def _add_drill(parser: ArgumentParser) -> None:
+    parser.description = "\n".join(f"{drill.name}: {drill.story}" for drill in DRILLS.values())
+    parser.formatter_class = RawDescriptionHelpFormatter
+    parser.epilog = (
+        "Exit code 1 when an expected alert does not fire, another does, one does not clear, or events miss."
+    )
+    parser.add_argument("names", nargs="+", choices=[*DRILLS, "all"], metavar="DRILL", help="a name from above, or all")
+    parser.add_argument("--own", action="store_true", help="on a stack of its own, on free ports, stopped afterwards")
+    parser.add_argument(
+        "--rate", type=_positive, default=50, metavar="N", help="events a second (default: %(default)s)"
+    )
 
 
 def _add_capacity(parser: ArgumentParser) -> None:

@@ -1,11 +1,14 @@
 """The verbs of ``python -m stack``. Each returns an exit code, and raises StackError for what the user must know."""
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import time
 
 from stack import demo, doctor
 from stack.capacity import Demand, plan
+from stack.drills.catalogue import DRILLS
+from stack.drills.command import drill
 from stack.errors import NotRunning
 from stack.home import ROOT, Home
 from stack.lifecycle import down, running, up
@@ -72,6 +75,20 @@ class Commands:
         self.screen.say(f"This run's dashboards, as one file: {report}")
         self.screen.say("The stack stays up: `make down` stops it, `make demo` sends the next 10,000 events.")
         return code
+
+    def drill(self, names: Sequence[str], rate: float, *, own: bool) -> int:
+        """Inject faults, and see that the right alerts fire and clear; exit code 1 when a drill fails."""
+        drills = list(DRILLS.values()) if "all" in names else [DRILLS[name] for name in dict.fromkeys(names)]
+        if not own:
+            if not (state := running(self.home)):
+                raise NotRunning("A drill needs a running stack: `make demo`, `python -m stack up`, or --own for one.")
+            return drill(self.home, self.home.reports, state, self.screen, drills, rate)
+        theirs = Commands(Home(self.home.root / "drills"), self.screen)
+        try:
+            state = theirs._start(Ports.plan(free=True))
+            return drill(theirs.home, self.home.reports, state, self.screen, drills, rate)
+        finally:
+            theirs.down(volumes=True)
 
     def doctor(self) -> int:
         """Check everything the stack depends on, and name the first thing that is wrong."""

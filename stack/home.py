@@ -38,5 +38,10 @@ class Home:
         """What runs, written by the process that runs it."""
         return self.root / "state.json"
 
+    @property
+    def orders(self) -> Path:
+        """What a drill asks of the process that runs it."""
+        return self.root / "orders.json"
+
     def log(self, service: str) -> Path:
         return self.logs / f"{service}.log"

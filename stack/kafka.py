@@ -81,6 +81,11 @@ def kafka(home: Home, ports: Ports, jars: Path, number: int = 1) -> Service:
     )
 
 
+def command(jars: Path, main: str, *arguments: str) -> tuple[str, ...]:
+    """One of Kafka's own commands, for example kafka.admin.ConfigCommand."""
+    return (str(JAVA), "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*", main, *arguments)
+
+
 def _java(jars: Path, main: str, config: Path, *options: str) -> tuple[str, ...]:
     logging = (f"-Dorg.slf4j.simpleLogger.{key}={value}" for key, value in _LOGGING.items())
     return (str(JAVA), *options, "-XX:+UseSerialGC", *logging, "-cp", f"{jars}/*", main, str(config))

@@ -85,6 +85,12 @@ class Process(Executor):
             except psutil.NoSuchProcess:
                 continue
 
+    def allow_files(self, most_bytes: int) -> None:
+        """Every write to a file beyond this size fails from now on, for it and all its children (EFBIG)."""
+        for process in self._tree():
+            _, hard = process.rlimit(psutil.RLIMIT_FSIZE)
+            process.rlimit(psutil.RLIMIT_FSIZE, (most_bytes, hard))
+
     @property
     def pid(self) -> int | None:
         return self.process.pid if self.process else None

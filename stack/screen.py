@@ -1,12 +1,14 @@
 """What the commands print: plain lines, and on a terminal what is going on meanwhile."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import Final
 
 from rich.console import Console
 from rich.filesize import decimal
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
 from stack.capacity import Capacity, Demand
@@ -15,6 +17,8 @@ from stack.jars import Progress
 from stack.ports import HOST, Ports
 from stack.stack import Phase
 from stack.state import State
+
+_SILENCE_SECONDS: Final = 15.0
 
 
 class Screen:
@@ -52,6 +56,27 @@ class Screen:
         """Shows which services are being started, and a line for each that is ready."""
         with self._out.status("") as status:
             yield Starting(self, status)
+
+    @contextmanager
+    def waiting(self) -> Iterator[Callable[[str], None]]:
+        """Shows what is being waited for; without a terminal, a line every quarter of a minute."""
+        with self._out.status("") as status:
+            told = monotonic()
+
+            def show(what: str) -> None:
+                nonlocal told
+                status.update(what)
+                if not self._out.is_terminal and monotonic() > told + _SILENCE_SECONDS:
+                    told = monotonic()
+                    self.say(what)
+
+            yield show
+
+    def table(self, headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+        table = Table(*headings, box=None, padding=(0, 2, 0, 0))
+        for row in rows:
+            table.add_row(*map(Text, row))
+        self._out.print(table)
 
     def services(self, state: State, ready: dict[str, bool]) -> None:
         """A line a service: how it answers now, process, address."""

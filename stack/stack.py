@@ -9,6 +9,8 @@ from time import sleep
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from stack import pipeline, postgres, prometheus
 from stack.errors import ServiceFailed
 from stack.home import Home
@@ -135,6 +137,13 @@ class Stack:
 
     def resume(self, name: str) -> None:
         self.processes[name].signal(signal.SIGCONT)
+
+    def fill_disk(self, name: str) -> None:
+        """Every write of it to a file fails, as on a full disk; the kernel says EFBIG in place of ENOSPC."""
+        self.processes[name].allow_files(0)
+
+    def free_disk(self, name: str) -> None:
+        self.processes[name].allow_files(psutil.RLIM_INFINITY)
 
     def running(self, name: str) -> bool:
         process = self.processes.get(name)

@@ -1,4 +1,5 @@
-"""The process that outlives ``up``: it runs the services, restarts what dies, and stops all when asked to.
+"""The process that outlives ``up``: it runs the services, restarts what dies, and stops all when asked to. Drills
+give it orders: for their time, a service is away, frozen or changed.
 
 ``python -m stack.supervisor --home DIR`` is started by ``python -m stack up``, which has written the state file.
 SIGTERM stops the stack.
@@ -15,13 +16,17 @@ from typing import Final
 
 from stack.errors import StackError
 from stack.home import Home
-from stack.stack import Phase, Stack
+from stack.orders import AS_USUAL, Condition, Order, standing
+from stack.stack import Phase, Stack, silent
 from stack.state import Row, State
 
 LOG: Final = logging.getLogger("supervisor")
 LONGEST_PAUSE_SECONDS: Final = 30.0
 HEALTHY_SECONDS: Final = 10.0
 """A service that ran this long is restarted at once when it dies."""
+
+_DO: Final = {Condition.AWAY: Stack.kill, Condition.FROZEN: Stack.pause, Condition.WITHOUT_DISK: Stack.fill_disk}
+_UNDO: Final = {Condition.FROZEN: Stack.resume, Condition.WITHOUT_DISK: Stack.free_disk}
 
 
 class Supervisor:
@@ -33,6 +38,7 @@ class Supervisor:
         self._leaving = False
         self._pauses = dict.fromkeys(self.stack.services, 0.0)
         self._starts = dict.fromkeys(self.stack.services, 0.0)
+        self._orders = dict.fromkeys(self.stack.services, AS_USUAL)
         state.supervisor = os.getpid()
         state.services = {
             name: Row(Phase.WAITING, None, service.address, service.one_shot)
@@ -46,7 +52,9 @@ class Supervisor:
         self._state.started = True
         self._state.save(self._home)
         while True:
+            orders = standing(self._home)
             for name in self.stack.services:
+                self._follow(name, orders.get(name, AS_USUAL))
                 if self._has_died(name):
                     self._restart(name)
             self._pause(0.2)
@@ -59,8 +67,21 @@ class Supervisor:
         self._state.error = str(error)
         self._state.save(self._home)
 
+    def _follow(self, name: str, order: Order) -> None:
+        """Undo what the order before did to the service, and do what this one says."""
+        before, self._orders[name] = self._orders[name], order
+        if order == before:
+            return
+        LOG.warning("%s shall be %s %s", name, order.condition, dict(order.environment) or "")
+        if self.stack.running(name):
+            _UNDO.get(before.condition, silent)(self.stack, name)
+            _DO.get(order.condition, silent)(self.stack, name)
+        if order.environment != before.environment:
+            self.stack.stop(name)
+
     def _has_died(self, name: str) -> bool:
-        return not self.stack.services[name].one_shot and not self.stack.running(name)
+        away = self.stack.services[name].one_shot or self._orders[name].condition == Condition.AWAY
+        return not away and not self.stack.running(name)
 
     def _restart(self, name: str) -> None:
         """As compose's ``unless-stopped``: at once, then after longer and longer pauses."""
@@ -70,7 +91,7 @@ class Supervisor:
         self._pauses[name] = 0.5 if healthy else min(self._pauses[name] * 2, LONGEST_PAUSE_SECONDS)
         LOG.warning("%s has ended and is started again", name)
         try:
-            self.stack.restart(name)
+            self.stack.restart(name, self._orders[name].environment)
         except StackError as error:
             LOG.warning("%s", error)
         self._starts[name] = monotonic()
