@@ -7,6 +7,7 @@ from argparse import REMAINDER, ArgumentParser, Namespace, RawDescriptionHelpFor
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from stack.capacity import Demand
 from stack.commands import Commands
@@ -47,6 +48,8 @@ def _run(commands: Commands, options: Namespace) -> int:
             return commands.doctor()
         case "drill":
             return commands.drill(options.names, options.rate, own=options.own)
+        case "trace":
+            return commands.trace(options.event_id, as_json=options.json)
         case "capacity":
             return commands.capacity(_demand(options))
         case _:
@@ -72,6 +75,9 @@ def _parser() -> ArgumentParser:
     verbs.add_parser("status", parents=[common], help="show each service; exit code 1 unless all are ready")
     verbs.add_parser("doctor", parents=[common], help="find what is wrong, and what to do about it")
     _add_drill(verbs.add_parser("drill", parents=[common], help="inject a fault; the right alert must fire and clear"))
+    trace = verbs.add_parser("trace", parents=[common], help="where an event has been, and when; exit code 1: unknown")
+    trace.add_argument("event_id", type=UUID, help="as the gateway's answer names it")
+    trace.add_argument("--json", action="store_true", help="print an object instead of a table")
     check = verbs.add_parser("promtool", parents=[common], help="run Prometheus's checker with the arguments given")
     check.add_argument("arguments", nargs=REMAINDER, help="for example: check config prometheus/prometheus.yml")
     _add_capacity(verbs.add_parser("capacity", help="compute what a rate of events needs; docs/scaling.md explains"))

@@ -4,6 +4,9 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import time
+from uuid import UUID
+
+from pydantic_core import to_json
 
 from stack import demo, doctor
 from stack.capacity import Demand, plan
@@ -17,6 +20,8 @@ from stack.programs import find
 from stack.screen import Screen
 from stack.state import State
 from stack.topology import remove_data, services
+from stack.trace import Trace
+from stack.trace_sources import Sources
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,18 @@ class Commands:
     def doctor(self) -> int:
         """Check everything the stack depends on, and name the first thing that is wrong."""
         return doctor.examine(self.home, self.screen)
+
+    def trace(self, event_id: UUID, *, as_json: bool) -> int:
+        """Tell where an event has been, and when; exit code 1 when nobody knows it."""
+        state = State.load(self.home)
+        if not state:
+            raise NotRunning("There is no stack that could know an event: `make demo` starts one.")
+        trace = Trace(event_id)
+        with self.screen.waiting() as asking:
+            Sources(self.home, state.ports).ask(trace, asking)
+        for line in trace.lines() if not as_json else [to_json(trace.document()).decode()]:
+            self.screen.say(line)
+        return 0 if trace.found else 1
 
     def capacity(self, demand: Demand) -> int:
         """Print what a rate of events needs."""

@@ -2,6 +2,7 @@
 
   python -m api.spool list             each spool in the folder of SPOOL_PATH
   python -m api.spool show FILE        the records of one
+  python -m api.spool find EVENT_ID    where an event is among them, as JSON
   python -m api.spool drain FILE       send them to Kafka, and forget each when Kafka has it
 
 A gateway drains its own spool, and those that others left beside it. A file that was set aside as damaged is drained
@@ -17,9 +18,11 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from uuid import UUID
 
 from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
+from pydantic_core import from_json, to_json
 
 from api.intake import Intake
 from api.metrics import ApiMetrics
@@ -46,6 +49,8 @@ def main() -> int:
                 return _say(*_list(options.folder))
             case "show":
                 return _say(*_show(options.file, options.limit))
+            case "find":
+                return _find(options.folder, str(options.event_id))
             case _:
                 return _drain(options)
     except (SpoolBusy, OSError, sqlite3.Error, KafkaError) as error:
@@ -53,8 +58,12 @@ def main() -> int:
         return 1
 
 
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.db*")) if not path.name.endswith(("-wal", "-shm", ".lock"))]
+
+
 def _list(folder: Path) -> Iterator[str]:
-    files = [path for path in sorted(folder.glob("*.db*")) if not path.name.endswith(("-wal", "-shm", ".lock"))]
+    files = _files(folder)
     for path in files:
         try:
             yield f"{path}: {_summary(path)}"
@@ -81,6 +90,32 @@ def _show(path: Path, limit: int) -> Iterator[str]:
             record, why = spooled.record, reasons.get(spooled.seq)
             yield f"{record.event_id} of {_time(spooled.spooled_at)}" + (f", refused: {why}" if why else "")
             yield f"  {record.value[:_SHOWN_BYTES].decode(errors='replace')}"
+
+
+def _find(folder: Path, event_id: str) -> int:
+    """Exit status 1 when no file has it; what cannot be read is told on standard error."""
+    found = False
+    for path in _files(folder):
+        try:
+            for document in _places(path, event_id):
+                found = True
+                _say(to_json(document).decode())
+        except sqlite3.Error as error:
+            sys.stderr.write(f"{path}: cannot be read: {error}\n")
+    return 0 if found else 1
+
+
+def _places(path: Path, event_id: str) -> Iterator[dict[str, object]]:
+    with _reading(path) as database:
+        reasons = dict(database.execute("SELECT seq, reason FROM refused"))
+        for spooled in records(database.execute("SELECT * FROM records WHERE event_id = ?", (event_id,))):
+            yield {
+                "file": path,
+                "spooled_at": datetime.fromtimestamp(spooled.spooled_at, UTC),
+                "refused": reasons.get(spooled.seq),
+                "request_id": spooled.request_id,
+                "event": from_json(spooled.record.value),
+            }
 
 
 def _drain(options: Namespace) -> int:
@@ -147,9 +182,12 @@ def _parser() -> ArgumentParser:
     )  # fmt: skip
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     every = verbs.add_parser("list", help="each spool in a folder, with what it holds")
-    every.add_argument(
-        "folder", type=Path, nargs="?", default=SpoolSettings().path.parent, help="(default: %(default)s)"
-    )
+    find = verbs.add_parser("find", help="where an event is among the spools of a folder, as JSON")
+    find.add_argument("event_id", type=UUID)
+    for parser_with_folder in (every, find):
+        parser_with_folder.add_argument(
+            "folder", type=Path, nargs="?", default=SpoolSettings().path.parent, help="(default: %(default)s)"
+        )
     show = verbs.add_parser("show", help="the records of a spool, the oldest first")
     show.add_argument("file", type=Path)
     show.add_argument("--limit", type=int, default=10, help="at most so many (default: %(default)s)")

@@ -2,6 +2,7 @@
 
   python -m worker.dead_letters list                     how many wait, by reason
   python -m worker.dead_letters show --reason invalid    the letters themselves
+  python -m worker.dead_letters find EVENT_ID            where an event is among them, as JSON
   python -m worker.dead_letters replay --dry-run         what would go back to the events, and what not
 
 A replayed record keeps its id, so it is stored once, however often it is replayed. What today's workers could not
@@ -13,13 +14,15 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
+from uuid import UUID
 
 from kafka.errors import KafkaError
+from pydantic_core import to_json
 
 from contract.kafka import KafkaSettings
 from contract.logs import log_to_stderr
 from worker.dead_letters import topic
-from worker.dead_letters.letter import Letter
+from worker.dead_letters.letter import Letter, event_in
 from worker.metrics import Parked
 
 _SHOWN_BYTES = 2_000
@@ -36,6 +39,8 @@ def main() -> int:
         match options.verb:
             case "list":
                 return _print(_groups(letters, shelf.replayed))
+            case "find":
+                return _find(letters, str(options.event_id), options.origin)
             case "show":
                 return _print(line for letter in letters[: options.limit] for line in _letter(letter))
             case _:
@@ -43,6 +48,25 @@ def main() -> int:
     except KafkaError as error:
         sys.stderr.write(f"Kafka at {kafka.bootstrap_servers} does not help: {error}. Is it running?\n")
         return 1
+
+
+def _find(letters: list[Letter], event_id: str, origin: str | None) -> int:
+    """Exit status 1 when there is no letter of that event."""
+    found = [letter for letter in letters if letter.event_id == event_id or letter.origin == origin]
+    _print(to_json(_document(letter)).decode() for letter in found)
+    return 0 if found else 1
+
+
+def _document(letter: Letter) -> dict[str, object]:
+    return {
+        "offset": letter.offset,
+        "parked_at": datetime.fromtimestamp(letter.parked_at, UTC),
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "origin": letter.origin,
+        "request_id": dict(letter.headers).get("request_id", b"").decode(errors="replace") or None,
+        "event": event_in(letter.value),
+    }
 
 
 def _replay(kafka: KafkaSettings, letters: list[Letter], *, dry_run: bool) -> int:
@@ -115,6 +139,9 @@ def _parser() -> ArgumentParser:
     verbs.add_parser("list", parents=[choice], help="how many letters wait, by reason")
     show = verbs.add_parser("show", parents=[choice], help="the letters with their origin, headers and value")
     show.add_argument("--limit", type=int, default=10, help="at most so many (default: %(default)s)")
+    find = verbs.add_parser("find", parents=[choice], help="the letters of an event, as JSON")
+    find.add_argument("event_id", type=UUID)
+    find.add_argument("--origin", metavar="TOPIC/P@OFFSET", help="also the letter that came from there")
     replay = verbs.add_parser("replay", parents=[choice], help="send letters back to the events")
     replay.add_argument("--dry-run", action="store_true", help="only tell what would be sent")
     return parser

@@ -1,8 +1,11 @@
 """A dead letter as it lies in ``events.dlq``: the record unchanged, and headers that tell why and where from."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
+
+from pydantic_core import from_json
 
 from contract.topics import EVENTS
 from worker.batch import DeadRecord
@@ -61,6 +64,20 @@ class Letter(NamedTuple):
             record.value if added.get(Header.VALUE, "bytes") == "bytes" else None,
             [(name, value) for name, value in record.headers if name not in _ADDED],
         )
+
+    @property
+    def event_id(self) -> str | None:
+        told = event_in(self.value).get("event_id")
+        return told.lower() if isinstance(told, str) else None
+
+
+def event_in(value: bytes | None) -> dict[str, Any]:
+    """What a value that may be anything holds of an event; empty when it is no object in JSON."""
+    with suppress(ValueError):
+        event = from_json(value or b"", allow_inf_nan=False)
+        if isinstance(event, dict):
+            return event
+    return {}
 
 
 def replayed_offset(record: Any) -> int | None:

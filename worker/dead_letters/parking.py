@@ -7,7 +7,6 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from loguru import logger
-from pydantic_core import from_json
 
 from contract.kafka import KafkaSettings
 from contract.topics import DEAD_LETTERS, MAX_RECORD_BYTES
@@ -59,11 +58,8 @@ class DeadLetters:
 def _ids(record: Any) -> dict[str, str]:
     """What of ``request_id`` and ``event_id`` can be told of a record that may hold anything."""
     ids = {name: value.decode(errors="replace") for name, value in record.headers if value and name == "request_id"}
-    with suppress(ValueError):
-        event = from_json(record.value or b"")
-        if isinstance(event, dict) and isinstance(event.get("event_id"), str):
-            ids["event_id"] = event["event_id"]
-    return ids
+    event_id = letter.event_in(record.value).get("event_id")
+    return {**ids, "event_id": event_id} if isinstance(event_id, str) else ids
 
 
 def producer_to(kafka: KafkaSettings) -> KafkaProducer:
