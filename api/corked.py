@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 class OneWrite(HttpToolsProtocol):
     """uvicorn's protocol for HTTP/1.1, over a corked transport."""
 
-    def connection_made(self, transport: BaseTransport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast("Any", Corked(cast("WriteTransport", transport), self.loop)))
 
 

@@ -19,7 +19,7 @@ from api.journal import Journal
 from api.lookup import Recent
 from api.metrics import ApiMetrics, HandlerMetrics, Outcome
 from api.record import Accepted, Arrival, Published, Receipt, Record, Result, Spooled
-from contract.event import Event
+from contract.codec import Reading
 from contract.topics import EVENTS
 
 
@@ -192,7 +192,7 @@ def _place(record: Record, result: Accepted) -> str:
     return f'"event_id":"{record.event_id}","status":"spooled"'
 
 
-def _record_or_error(arrival: Arrival, event: Event | GatewayError) -> Record | GatewayError:
+def _record_or_error(arrival: Arrival, event: Reading | GatewayError) -> Record | GatewayError:
     if isinstance(event, GatewayError):
         return event
     try:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from api.errors import GatewayError, TooLarge, from_validation
-from contract.event import SCHEMA_VERSION, Event, encode
+from contract.codec import Reading, encode
+from contract.event import SCHEMA_VERSION
 from contract.topics import MAX_RECORD_BYTES
 
 _HEADROOM = 2_048  # what key, headers and framing add to a value, at most
@@ -81,9 +82,9 @@ class Arrival:
         if traceparent is not None:
             self._headers.append(("traceparent", traceparent))
 
-    def record(self, event: Event) -> Record:
+    def record(self, event: Reading) -> Record:
         """The event's record, with an id if it has none. Raises InvalidEvent or TooLarge."""
-        event_id = str(event.event_id) if event.event_id else uuid7()
+        event_id = event.event_id or uuid7()
         try:
             value = encode(event, event_id, self._received_at)
         except ValidationError as error:

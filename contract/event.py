@@ -1,4 +1,4 @@
-"""The event: what clients send, what a record's value holds, and how both are checked.
+"""The event: what clients send, what a record's value holds, and why something is none.
 
 The limits are those of the last station: PostgreSQL's jsonb refuses NUL characters and has no NaN or Infinity,
 so they are refused at the first one.
@@ -17,9 +17,8 @@ SCHEMA_VERSION: Final = b"1"
 """Value of the ``schema_version`` header of every record."""
 
 _RFC3339 = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+EVENT_TYPE: Final = r"^[a-z][a-z0-9_.]{0,63}$"
 _TEXT = r"^[^\x00]*$"
-_NUL, _NAN, _INFINITY = b"\\u0000", b"NaN", b"Infinity"  # as JSON writers spell them, in text or as a value
-_BACKSLASH, _N, _I = b"\\NI"
 
 
 class _Rfc3339:
@@ -56,7 +55,7 @@ class Event(BaseModel):
     event_type: Annotated[
         str,
         Field(
-            pattern=r"^[a-z][a-z0-9_.]{0,63}$",
+            pattern=EVENT_TYPE,
             description="What happened, in dotted lower case.",
             examples=["page.viewed"],
         ),
@@ -87,46 +86,8 @@ class StoredEvent(Event):
     received_at: Instant
 
 
-def parse(body: bytes | str) -> Event:
-    """The event in a request. Raises pydantic's ValidationError: ``json_invalid`` when it is no JSON at all."""
-    return _EVENT.validate_json(body)  # type: ignore[no-any-return]
-
-
-def encode(event: Event, event_id: UUID | str, received_at: str) -> bytes:
-    """The value of the event's record: one line of JSON. ``received_at`` is RFC 3339 in UTC.
-
-    ``event_id`` is for an event that has none of its own. Raises ValidationError when the event holds what
-    PostgreSQL's jsonb would refuse.
-    """
-    text: bytes = _WRITE(event, exclude_none=True)
-    if event.event_id:
-        value = b'%s,"received_at":"%s"}' % (text[:-1], received_at.encode())
-    else:
-        members = str(event_id).encode(), text[1:-1], received_at.encode()
-        value = b'{"event_id":"%s",%s,"received_at":"%s"}' % members
-    if _suspicious(value):
-        _refuse_unstorable(event)
-    return value
-
-
-def decode(value: bytes) -> StoredEvent:
-    """The event in a record. Raises ValidationError for whatever the gateway would not have written."""
-    event: StoredEvent = _STORED.validate_json(value)
-    if _suspicious(value):
-        _refuse_unstorable(event)
-    return event
-
-
-def _suspicious(value: bytes) -> bool:
-    """Whether a full look is due. A search for one byte, as a number, costs a tenth of a search for a word."""
-    return (
-        (_BACKSLASH in value and _NUL in value)
-        or (_N in value and _NAN in value)
-        or (_I in value and _INFINITY in value)
-    )
-
-
-def _refuse_unstorable(event: Event) -> None:
+def refuse_unstorable(event: Event) -> None:
+    """Raises ValidationError when the properties hold what PostgreSQL's jsonb would refuse."""
     for path, problem in _unstorable(event.properties, ("properties",)):
         error = PydanticCustomError("not_storable", problem)
         raise ValidationError.from_exception_data("Event", [{"type": error, "loc": path, "input": None}])
@@ -147,8 +108,3 @@ def _unstorable(value: JsonValue, path: tuple[str | int, ...]) -> Iterator[tuple
                 if "\x00" in key:
                     yield path, "A name must not contain the NUL character"
                 yield from _unstorable(item, (*path, key))
-
-
-_EVENT = Event.__pydantic_validator__
-_STORED = StoredEvent.__pydantic_validator__
-_WRITE = Event.__pydantic_serializer__.to_json

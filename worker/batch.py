@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from kafka.structs import TopicPartition
 from pydantic import ValidationError
 
-from contract.event import SCHEMA_VERSION, StoredEvent, decode
+from contract.codec import StoredReading, decode
+from contract.event import SCHEMA_VERSION
 from worker.errors import Undecodable
 from worker.metrics import Parked
 
@@ -17,7 +18,7 @@ class EventRecord(NamedTuple):
     """A record that holds an event; ``appended_at`` is by the broker's clock."""
 
     record: Any  # kafka-python's ConsumerRecord
-    event: StoredEvent
+    event: StoredReading
     appended_at: datetime
     request_id: str | None
 

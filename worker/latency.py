@@ -1,6 +1,7 @@
 """How long each event took, by stage; the stages of an event add up to its end-to-end latency."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from contract.exposition import BatchHistogram
 from worker.batch import EventRecord
@@ -17,7 +18,7 @@ class Latency:
         self._publish, self._queue, self._store = (metrics.stage.labels(stage) for stage in Stage)
 
     def observe(self, events: Sequence[EventRecord], polled_at: float, stored_at: float) -> None:
-        received = [event.event.received_at.timestamp() for event in events]
+        received = [datetime.fromisoformat(event.event.received_at).timestamp() for event in events]
         appended = [event.record.timestamp / 1000 for event in events]
         self._observe(self._publish, [end - begin for begin, end in zip(received, appended, strict=True)])
         self._observe(self._queue, [polled_at - begin for begin in appended])

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import psycopg
 from loguru import logger
-from pydantic_core import to_json
 
 from worker.batch import Batch, DeadRecord, EventRecord, Span
 from worker.connection import Connection
@@ -23,6 +22,7 @@ from worker.errors import Fenced, StoreUnavailable
 from worker.metrics import Parked, Trouble
 
 _CHUNK = 250  # rows
+_NULL = r"\N"
 _BLAMES_THE_ROW = ("22", "23", "54")  # SQLSTATE classes: data exception, constraint violation, program limit
 _TROUBLES = {
     "08": Trouble.CONNECTION,
@@ -154,23 +154,18 @@ def _rows(events: Iterable[EventRecord]) -> bytes:
 def _row(stored: EventRecord) -> str:
     """A line of COPY's text format: columns as in the query ``copy``."""
     event, record = stored.event, stored.record
-    properties = to_json(event.properties, inf_nan_mode="constants").decode().replace("\\", r"\\")  # no raw controls
     return (
-        f"{event.event_id}\t{event.event_type}\t{_text(event.user_id)}\t{_instant(event.occurred_at)}"
-        f"\t{event.received_at.isoformat()}\t{_text(event.source)}\t{properties}\tevents"
+        f"{event.event_id}\t{event.event_type}\t{_escape(event.user_id)}\t{event.occurred_at or _NULL}"
+        f"\t{event.received_at}\t{_text(event.source)}\t{_escape(bytes(event.properties).decode())}\tevents"
         f"\t{record.partition}\t{record.offset}\t{_appended(stored.appended_at)}\t{_text(stored.request_id)}\n"
     )
 
 
 def _text(value: str | None) -> str:
-    return r"\N" if value is None else _escape(value)
+    return _NULL if value is None else _escape(value)
 
 
-def _instant(value: datetime | None) -> str:
-    return r"\N" if value is None else value.isoformat()
-
-
-_appended = lru_cache(maxsize=64)(_instant)  # records that were appended together have the same
+_appended = lru_cache(maxsize=64)(datetime.isoformat)  # records that were appended together have the same
 
 
 def _escape(value: str) -> str:

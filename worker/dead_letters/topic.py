@@ -7,7 +7,8 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 from pydantic import ValidationError
 
-from contract.event import SCHEMA_VERSION, decode
+from contract.codec import decode
+from contract.event import SCHEMA_VERSION
 from contract.kafka import KafkaSettings
 from contract.topics import DEAD_LETTERS, EVENTS
 from worker.dead_letters.letter import Header, Letter, replayed_offset

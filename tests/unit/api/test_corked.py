@@ -4,8 +4,10 @@ import asyncio
 from typing import cast
 
 import pytest
+
 from api.corked import Corked
 
+pytestmark = pytest.mark.anyio
 HEAD, BODY = b"HTTP/1.1 201 \r\n\r\n", b"{}"
 
 

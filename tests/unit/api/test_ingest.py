@@ -68,11 +68,11 @@ async def test_pointers_are_escaped_as_rfc_6901_says(gateway: Gateway) -> None:
     assert [fault["pointer"] for fault in refused["errors"]] == ["/properties/a~1b/c~0d/1"]
 
 
-async def test_too_many_faults_are_only_counted(gateway: Gateway) -> None:
+async def test_too_many_fields_are_only_counted(gateway: Gateway) -> None:
     body = b'{"event_type":"a","user_id":"u",%s}' % b",".join(b'"%d":1' % name for name in range(101))
     refused = problem(await gateway.post(body), 422, "validation")
-    assert "errors" not in refused
-    assert "101" in refused["detail"]
+    (fault,) = refused["errors"]
+    assert "103" in fault["message"]
 
 
 async def test_a_bug_is_500_and_keeps_its_secrets(gateway: Gateway) -> None:
@@ -118,7 +118,7 @@ async def test_a_good_neighbour_is_not_changed_by_a_bad_one(gateway: Gateway) ->
     await gateway.post_batch(array(event))
     await gateway.post_batch(array(event, BAD))
     properties = {record.value.split(b'"properties":')[1].split(b',"received_at"')[0] for record in gateway.kafka.sent}
-    assert properties == {b'{"a":1.0,"b":-0.0,"c":9007199254740993,"d":1e+22,"e":"\xc3\xa9"}'}
+    assert properties == {b'{"a":1.0,"b":-0.0,"c":9007199254740993,"d":1e22,"e":"\xc3\xa9"}'}
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e400"])

@@ -1,14 +1,15 @@
 """What an event is, what is refused, and that encoding loses nothing."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from uuid import UUID
+from json import loads
 
 import pytest
 from pydantic import ValidationError
 
-from contract.event import Event, decode, encode, parse
+from contract.codec import decode, encode, parse
+from contract.event import Event
 
-EVENT_ID = UUID("0190a6f2-7c3a-7b1e-8f2a-0123456789ab")
+EVENT_ID = "0190a6f2-7c3a-7b1e-8f2a-0123456789ab"
 RECEIVED_AT = "2026-01-01T10:00:00.500000Z"
 MINIMAL = '{"event_type":"page.viewed","user_id":"user-42"}'
 
@@ -83,7 +84,7 @@ def test_nul_characters_are_refused_wherever_they_are() -> None:
 @pytest.mark.parametrize("text", ['"NaN"', '"Infinity and beyond"', '"\\\\u0000"', '{"NaN":1}'])
 def test_text_that_only_looks_suspicious_is_accepted(text: str) -> None:
     value = encode(parse(with_property(text)), EVENT_ID, RECEIVED_AT)
-    assert decode(value).properties == parse(with_property(text)).properties
+    assert loads(bytes(decode(value).properties)) == parse(with_property(text)).properties
 
 
 @pytest.mark.parametrize("body", ["null", "[]", "1", '"text"', "true", f"[{MINIMAL}]"])
@@ -143,7 +144,9 @@ def test_sources_have_up_to_128_characters() -> None:
     ],
 )
 def test_instants_are_rfc_3339_with_microseconds(text: str, instant: datetime) -> None:
-    assert parse(with_field("occurred_at", f'"{text}"')).occurred_at == instant
+    occurred_at = parse(with_field("occurred_at", f'"{text}"')).occurred_at
+    assert isinstance(occurred_at, str)
+    assert datetime.fromisoformat(occurred_at) == instant
 
 
 @pytest.mark.parametrize(
@@ -228,7 +231,7 @@ def test_the_default_properties_are_not_shared() -> None:
 
 def _parses(body: str) -> bool:
     try:
-        parse(body)
+        encode(parse(body), EVENT_ID, RECEIVED_AT)
     except ValidationError:
         return False
     return True

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from contract.event import encode, parse
+from contract.codec import encode, parse
 
 
 class Call(NamedTuple):
@@ -44,7 +44,7 @@ def by_contract(call: Call) -> Answer:
 def register(body: bytes) -> Answer:
     try:
         event = parse(body)
-        encode(event, event.event_id or uuid4(), "2026-01-01T00:00:00Z")
+        encode(event, event.event_id or str(uuid4()), "2026-01-01T00:00:00Z")
     except ValidationError as error:
         return refusal(400 if error.errors()[0]["type"] == "json_invalid" else 422)
     return accepted(str(event.event_id))

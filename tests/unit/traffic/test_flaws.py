@@ -3,7 +3,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from contract.event import encode, parse
+from contract.codec import encode, parse
 from traffic.encoding import dump
 from traffic.flaws import FLAWS, WRONG_MEDIA_TYPE, Flaw
 
@@ -20,7 +20,7 @@ GOOD = {
 def status_by_contract(body: bytes) -> int:
     """What the gateway answers to this body, as far as the contract decides it."""
     try:
-        encode(parse(body), uuid4(), "2026-01-01T00:00:00Z")
+        encode(parse(body), str(uuid4()), "2026-01-01T00:00:00Z")
     except ValidationError as error:
         return 400 if error.errors()[0]["type"] == "json_invalid" else 422
     return 201

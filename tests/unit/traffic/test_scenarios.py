@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from contract.event import encode, parse
+from contract.codec import encode, parse
 from traffic.encoding import dump
 from traffic.scenarios import SCENARIOS, Draft, Scenario
 
@@ -18,7 +18,7 @@ def drafts(scenario: Scenario, count: int = 3_000, seed: int = 5) -> list[Draft]
 def test_every_draft_makes_an_event_the_contract_accepts(scenario: Scenario) -> None:
     for draft in drafts(scenario):
         event = parse(dump({"event_type": draft.event_type, "user_id": draft.user_id, "properties": draft.properties}))
-        encode(event, uuid4(), "2026-01-01T00:00:00Z")
+        encode(event, str(uuid4()), "2026-01-01T00:00:00Z")
 
 
 @pytest.mark.parametrize("scenario", Scenario)

@@ -1,5 +1,7 @@
 """The stages of an event's way, and that they add up."""
 
+from datetime import datetime
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -28,7 +30,7 @@ def stages(metrics: WorkerMetrics) -> list[float]:
 
 def test_the_stages_add_up_to_the_whole_way(metrics: WorkerMetrics) -> None:
     event = event_of(value(received_at="2026-01-01T10:00:00.500000Z"))
-    assert event.event.received_at.timestamp() == RECEIVED
+    assert datetime.fromisoformat(event.event.received_at).timestamp() == RECEIVED
     Latency(metrics).observe([event, event], APPENDED + 0.5, APPENDED + 1.5)
     assert stages(metrics) == pytest.approx([0.5, 1.0, 2.0])
     assert observed(metrics, "end_to_end_latency_seconds_sum") == pytest.approx(sum(stages(metrics)))

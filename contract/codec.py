@@ -1,0 +1,174 @@
+"""Events as bytes: what clients send, and what a record's value holds.
+
+``contract.event`` says what an event is, and why something is none. Most events are written the plain way, though, and
+those are read here by structs of msgspec in a fraction of the time. Whatever they do not take goes to the definition,
+which refuses it with its reasons or writes it the plain way. So the structs may be stricter than the definition, and
+are never more lenient.
+"""
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError, from_json, to_json
+
+from contract.event import EVENT_TYPE, Event, StoredEvent, refuse_unstorable
+
+_MOST_FIELDS = 50  # an object with more of them is described by their number: a list would cost more than it did
+_MOST_BRACKETS = 150  # with fewer of them nothing is nested deeper than the definition takes
+_SHALLOW = 2 * _MOST_BRACKETS  # bytes, likewise
+(_BACKSLASH,) = b"\\"
+
+_Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")]
+_Text = Annotated[str, msgspec.Meta(max_length=128)]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+
+
+class Reading(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """An event as it was read. Its id and instants are texts, in the one form that every station reads."""
+
+    event_id: _Id | UnsetType = UNSET
+    event_type: str
+    user_id: _Name
+    occurred_at: str | UnsetType = UNSET
+    source: _Text | UnsetType = UNSET
+    properties: dict[str, Any] = {}
+
+
+class StoredReading(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """The event in a record, with its id and the time it reached the gateway; ``properties`` as JSON."""
+
+    event_id: _Id
+    event_type: str
+    user_id: _Name
+    occurred_at: str | None = None
+    source: _Text | None = None
+    properties: msgspec.Raw = msgspec.Raw(b"{}")
+    received_at: str
+
+
+def parse(body: bytes | str) -> Reading:
+    """The event in a request. Raises pydantic's ValidationError: ``json_invalid`` when it is no JSON at all."""
+    try:
+        event = _EVENT.decode(body)
+        _check(event)
+    except _NOT_PLAIN:
+        return _EVENT.decode(_judged(Event, body))
+    return event
+
+
+def parse_all(body: bytes) -> list[Reading] | None:
+    """The events of a JSON array; None when one of them, or the whole, needs a closer look."""
+    try:
+        events = _EVENTS.decode(body)
+        for event in events:
+            _check(event)
+    except _NOT_PLAIN:
+        return None
+    return events
+
+
+def items(body: bytes) -> list[bytes]:
+    """The items of a JSON array, not looked into. Raises ValueError that tells why it is none."""
+    try:
+        return [bytes(item) for item in _ITEMS.decode(body)]
+    except _NOT_PLAIN:
+        found = from_json(body)  # takes NaN, which spoils its own item only; and says best what is wrong
+    if not isinstance(found, list):
+        raise ValueError("Input should be a valid list")
+    return [to_json(item, inf_nan_mode="constants") for item in found]
+
+
+def encode(event: Reading, event_id: str, received_at: str) -> bytes:
+    """The value of the event's record: one line of JSON. ``received_at`` is RFC 3339 in UTC.
+
+    ``event_id`` is for an event that has none of its own. Raises ValidationError when the event holds what
+    PostgreSQL's jsonb would refuse.
+    """
+    text = _ENCODER.encode(event)
+    if _suspicious(text):
+        _judged(Event, text)
+    if event.event_id:
+        return b'%s,"received_at":"%s"}' % (text[:-1], received_at.encode())
+    return b'{"event_id":"%s",%s,"received_at":"%s"}' % (event_id.encode(), text[1:-1], received_at.encode())
+
+
+def decode(value: bytes) -> StoredReading:
+    """The event in a record. Raises ValidationError for whatever the gateway would not have written."""
+    try:
+        event = _STORED.decode(value)
+        value.decode()  # properties have been passed over
+        _check(event)
+        _check_instant(event.received_at)
+    except _NOT_PLAIN:
+        return _STORED.decode(_judged(StoredEvent, value))
+    if _suspicious(value):
+        _judged(StoredEvent, value)
+    return event
+
+
+def _judged(definition: type[Event], body: bytes | str) -> bytes:
+    """The event written the plain way. Raises ValidationError when the definition refuses it."""
+    _refuse_crowd(body)
+    event = definition.model_validate_json(body)
+    refuse_unstorable(event)
+    # In UTC, because PostgreSQL knows no offsets beyond 15:59.
+    instants = {name: value.astimezone(UTC) for name, value in event if isinstance(value, datetime)}
+    return event.model_copy(update=instants).model_dump_json(exclude_none=True).encode()
+
+
+def _refuse_crowd(body: bytes | str) -> None:
+    try:
+        fields = len(_FIELDS.decode(body))
+    except _NOT_PLAIN:
+        return  # no object at all, as the definition will say
+    if fields > _MOST_FIELDS:
+        error = PydanticCustomError(
+            "too_many_fields", "Object has {fields} fields, most of them unknown", {"fields": fields}
+        )
+        raise ValidationError.from_exception_data("Event", [{"type": error, "loc": (), "input": None}])
+
+
+def _check(event: Reading | StoredReading) -> None:
+    """Raises ValueError for what the types above cannot tell."""
+    if not _is_type(event.event_type):
+        raise ValueError(event.event_type)
+    if isinstance(event.occurred_at, str):
+        _check_instant(event.occurred_at)
+
+
+def _check_instant(text: str) -> None:
+    """Raises ValueError for anything but a day of the calendar, in UTC, written the usual way.
+
+    The first and last year are left to the definition: in other time zones their days may not exist.
+    """
+    if text[4:20:3] not in _MARKS or len(text) > len(_LONGEST) or text[-1] != "Z" or text[-2] == ".":
+        raise ValueError(text)
+    if not "0001" < text[:4] < "9999":
+        raise ValueError(text)
+    datetime.fromisoformat(text)
+
+
+def _suspicious(text: bytes) -> bool:
+    """Whether it may hold NUL characters, or be nested too deeply."""
+    return (_BACKSLASH in text and b"\\u0000" in text) or (len(text) > _SHALLOW and _brackets(text) > _MOST_BRACKETS)
+
+
+def _brackets(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
+
+
+_is_type = lru_cache(maxsize=1024)(re.compile(EVENT_TYPE).fullmatch)  # there are few, and they come back
+_MARKS: Final = frozenset(("--T::.", "--T::Z"))  # between year, month, day, hour, minute, second and what follows
+_LONGEST: Final = "2026-01-01T10:00:00.123456Z"
+_NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+_EVENT: Final = msgspec.json.Decoder(Reading)
+_EVENTS: Final = msgspec.json.Decoder(list[Reading])
+_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_STORED: Final = msgspec.json.Decoder(StoredReading)
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ENCODER: Final = msgspec.json.Encoder()
