@@ -1,6 +1,6 @@
 """Which alerts are pending and firing, since when, as Prometheus tells."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any, Final, Protocol
@@ -79,6 +79,8 @@ class Timeline:
     tell: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] = monotonic
     episodes: list[Episode] = field(default_factory=list)
+    awaited: Set[str] = frozenset()
+    """Alerts of which it is worth telling that they are pending."""
 
     def look(self) -> None:
         """Ask once, and note what has changed."""
@@ -86,7 +88,8 @@ class Timeline:
         for episode in self.open():
             if episode.alert not in states:
                 episode.ended = now
-                self.tell(f"{episode.alert} {'cleared' if episode.fired is not None else 'is no longer pending'}")
+                if episode.fired is not None:
+                    self.tell(f"{episode.alert} cleared")
         for alert, state in sorted(states.items()):
             self._note(alert, state, now)
 
@@ -101,15 +104,11 @@ class Timeline:
     def firing(self) -> set[str]:
         return {episode.alert for episode in self.open() if episode.fired is not None}
 
-    def since(self, moment: float) -> Iterable[Episode]:
-        """What began then or later."""
-        return (episode for episode in self.episodes if episode.began >= moment)
-
     def _note(self, alert: str, state: str, now: float) -> None:
         episode = next((known for known in self.open() if known.alert == alert), None)
         if episode is None:
             self.episodes.append(episode := Episode(alert, now))
-            if state == PENDING:
+            if state == PENDING and alert in self.awaited:
                 self.tell(f"{alert} is pending")
         if state == FIRING and episode.fired is None:
             episode.fired = now

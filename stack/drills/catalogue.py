@@ -56,19 +56,20 @@ _ALL: Final = (
     ),
     Drill(
         "spool-full",
-        "The spool takes 400 kB at most, and every broker is killed; before it refuses, all is healed.",
+        f"Every broker is killed, and the spool takes {faults.SPOOL_SECONDS} s of events; healed before it is full.",
         frozenset({"KafkaUnreachable", "LagUnknown", "SpoolFilling"}),
         faults.spool_small_without_kafka,
-        45,
+        100,
         {**_LATE, "ProducerErrors": "the deliveries in flight failed, before the spool took over"},
     ),
     Drill(
         "lag",
-        f"A quota of Kafka's gives the workers {faults.QUOTA_BYTES_PER_SECOND:,} bytes a second; they live and commit.",
+        f"All events are one user's, and a quota gives the workers {faults.QUOTA_SHARE:.0%} of them in time.",
         frozenset({"ConsumerLagHigh", "ConsumerLagGrowing"}),
         faults.fetches_throttled,
         150,
         _LATE,
+        users=1,  # in six partitions, the quota's bites of ten seconds would leave each without a commit for a minute
     ),
 )
 

@@ -31,6 +31,9 @@ class Drill:
     along: Mapping[str, str] = field(default_factory=dict)
     """May fire as well, because the same fact makes them true: each with its reason. Must clear, too."""
 
+    users: int = 100
+    """Of how many users the load's events are; those of one are all in one partition."""
+
     @property
     def patience_seconds(self) -> int:
         """After this an alert that has not fired is missing."""

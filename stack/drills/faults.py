@@ -18,9 +18,15 @@ from stack.orders import Condition, Order
 LOCKED_SECONDS: Final = 4.0
 """Less than the worker's lock_timeout of 5 s: PostgreSQL is slow, and never refuses."""
 
-QUOTA_BYTES_PER_SECOND: Final = 3_000
+QUOTA_SHARE: Final = 0.2
+"""Of the load: the backlog grows nearly as fast as the load comes."""
+
 POISON: Final = (b"not JSON", b'{"event_type": "Not One"}', b'{"event_id": 1', b"[]", b"\xff\xfe")
-SMALL_SPOOL_BYTES: Final = 400_000
+EVENT_BYTES: Final = 330
+"""About what an event of the load takes in the spool and in the topic."""
+
+SPOOL_SECONDS: Final = 120
+"""What is left of it when the alert fires must last until all is healed."""
 
 
 @contextmanager
@@ -53,8 +59,9 @@ def disk_full(target: Target) -> Iterator[None]:
 
 @contextmanager
 def spool_small_without_kafka(target: Target) -> Iterator[None]:
-    """The gateways' spools take little, and Kafka none of it."""
-    small = {name: Order(environment={"SPOOL_MAX_BYTES": str(SMALL_SPOOL_BYTES)}) for name in target.replicas("api")}
+    """The gateways' spools take SPOOL_SECONDS of the load, and Kafka takes nothing."""
+    limit = max(4096, round(SPOOL_SECONDS * EVENT_BYTES * target.rate))
+    small = {name: Order(environment={"SPOOL_MAX_BYTES": str(limit)}) for name in target.replicas("api")}
     away = {name: Order(Condition.AWAY) for name in target.replicas("kafka")}
     with target.orders(small | away):
         yield
@@ -84,7 +91,7 @@ def _lock_again_and_again(database_url: str, over: Event) -> None:
 @contextmanager
 def fetches_throttled(target: Target) -> Iterator[None]:
     """A quota of Kafka's gives the workers fewer bytes a second than come in; they live and commit."""
-    _quota(target, "--add-config", f"consumer_byte_rate={QUOTA_BYTES_PER_SECOND}")
+    _quota(target, "--add-config", f"consumer_byte_rate={round(QUOTA_SHARE * EVENT_BYTES * target.rate)}")
     try:
         yield
     finally:

@@ -25,6 +25,9 @@ class Load:
         self._source = f"drill-{uuid4()}"
         self._accepted = set[UUID]()
         self._numbers = count()
+        self.users = 1
+        """Of so many the events are, in turn."""
+
         self.refused = 0
         """Events the gateway answered with an error."""
 
@@ -97,7 +100,7 @@ class Load:
         return {
             "event_id": str(uuid4()),
             "event_type": "drill.beat",
-            "user_id": f"user-{number % 100}",
+            "user_id": f"user-{number % self.users}",
             "source": self._source,
             "properties": {"number": number},
         }

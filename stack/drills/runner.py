@@ -43,10 +43,14 @@ class Runner:
     outcomes: list[Outcome] = field(default_factory=list)
 
     def hold(self, drills: Iterable[Drill]) -> list[Outcome]:
-        """Hold all of them, and wait for what looks back on them. Raises StackError when the stack is not quiet."""
+        """Hold them until one leaves the stack in no state for the next, and wait for what looks back on them.
+
+        Raises StackError when the stack is not quiet at first.
+        """
         self._require_quiet()
         for drill in drills:
-            self._await_all_but(self._echoes() - drill.expected, ECHO_SECONDS)
+            if not self._await_all_but(self._echoes() - drill.expected, ECHO_SECONDS):
+                break
             self.outcomes.append(self._hold(drill))
         self._await_all_but(set(), ECHO_SECONDS)
         assign(self.timeline.episodes, self.outcomes)
@@ -54,6 +58,7 @@ class Runner:
 
     def _hold(self, drill: Drill) -> Outcome:
         self.announce(drill)
+        self.timeline.awaited, self.load.users = drill.expected, drill.users
         injected = self.timeline.clock()
         with drill.fault(self.target):
             self.tell("the fault is in force")

@@ -18,6 +18,8 @@ class Target:
 
     home: Home
     state: State
+    rate: float
+    """Events a second that the drill sends."""
 
     @property
     def api_url(self) -> str:
