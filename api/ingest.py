@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Self
@@ -34,20 +34,6 @@ class Answer(NamedTuple):
         return cls(status, to_json(problem), b"application/problem+json", headers)
 
 
-class _Books(dict[type[Result], Callable[[int], None]]):
-    """What counts each kind of result."""
-
-    def __init__(self, metrics: ApiMetrics) -> None:
-        super().__init__()
-        self._rejected = metrics.rejected
-        self[Published] = metrics.accepted.labels(Outcome.PUBLISHED).inc
-        self[Spooled] = metrics.accepted.labels(Outcome.SPOOLED).inc
-
-    def __missing__(self, kind: type[GatewayError]) -> Callable[[int], None]:
-        self[kind] = self._rejected.labels(kind.reason).inc
-        return self[kind]
-
-
 class Ingest(ABC):
     """What both endpoints share: the checks at the door, the books, the answer.
 
@@ -70,7 +56,6 @@ class Ingest(ABC):
         self._admission, self._intake, self._recent, self._ids = admission, intake, recent, ids
         self._journal = journal
         self._metrics, self._http = metrics, HandlerMetrics(metrics, "POST", self.path)
-        self._books = _Books(metrics)
         self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,9 +86,7 @@ class Ingest(ABC):
         return refusal(refused, request_id)
 
     def _count(self, kind: type[Result], events: int = 1) -> None:
-        """Enter events into the books by what their answers say."""
-        self._metrics.received.inc(events)
-        self._books[kind](events)
+        self._metrics.count(kind.reason if issubclass(kind, GatewayError) else _OUTCOMES[kind], events)
 
 
 class RegisterEvent(Ingest):
@@ -213,4 +196,5 @@ async def _send(send: Send, answer: Answer, request_id: bytes) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
+_OUTCOMES: dict[type[Result], Outcome] = {Published: Outcome.PUBLISHED, Spooled: Outcome.SPOOLED}
 _PUBLISHED = f'"status":"published","topic":"{EVENTS.name}",'

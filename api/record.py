@@ -110,15 +110,16 @@ def uuid7() -> str:
 
     They need to be unique, not hard to guess, so no system call is made for each.
     """
-    milliseconds = time_ns() // 1_000_000
-    return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031  a third faster than an f-string
-        milliseconds >> 16,
-        milliseconds & 0xFFFF,
-        getrandbits(12),
-        0x8000 | getrandbits(14),
-        getrandbits(48),
-    )
+    bits = getrandbits(74)
+    tail = "%03x%016x" % (bits >> 62, 1 << 63 | bits & _62_BITS)  # noqa: UP031  a third faster than an f-string
+    return f"{_head(time_ns() // 1_000_000)}{tail[:3]}-{tail[3:7]}-{tail[7:]}"
 
 
+@lru_cache(maxsize=1)
+def _head(milliseconds: int) -> str:
+    return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7"
+
+
+_62_BITS = 2**62 - 1
 _VERSION = ("schema_version", SCHEMA_VERSION)
 _MOST_BYTES = MAX_RECORD_BYTES - _HEADROOM

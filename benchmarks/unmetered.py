@@ -5,6 +5,7 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from api.metrics import ApiMetrics, HandlerMetrics
 from contract.exposition import BatchHistogram
 
 
@@ -18,6 +19,9 @@ def silence() -> None:
         (Gauge, "set"),
         (Histogram, "observe"),
         (BatchHistogram, "observe_all"),
+        (ApiMetrics, "count"),
+        (HandlerMetrics, "begin"),
+        (HandlerMetrics, "end"),
     ):
         setattr(kind, method, _nothing)
 

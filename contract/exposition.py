@@ -18,6 +18,8 @@ from prometheus_client import (
     disable_created_metrics,
     start_http_server,
 )
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 NAMESPACE = "pipeline"
@@ -37,7 +39,7 @@ def build_registry(service: str) -> CollectorRegistry:
 
 
 class ReadCounter(Counter):
-    """A counter without labels that is read at each scrape, for what somebody counts anyway."""
+    """A counter that is read at each scrape, for what somebody counts anyway."""
 
     def set_function(self, count: Callable[[], float]) -> None:
         self._count = count
@@ -47,6 +49,23 @@ class ReadCounter(Counter):
 
     def _metric_init(self) -> None:
         self._count = float
+
+
+class BeforeScrape(Collector):
+    """Is called before a scrape looks at what was registered later, to enter what was only noted."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._calls: list[Callable[[], None]] = []
+        registry.register(self)
+
+    def call(self, enter: Callable[[], None]) -> None:
+        """``enter`` runs on the scrape's thread."""
+        self._calls.append(enter)
+
+    def collect(self) -> Iterable[Metric]:
+        for enter in self._calls:
+            enter()
+        return ()
 
 
 class BatchHistogram(Histogram):
