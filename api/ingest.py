@@ -24,10 +24,13 @@ from contract.topics import EVENTS
 
 
 class Answer(NamedTuple):
+    """``event_id`` is one of the events it accepts."""
+
     status: int
     body: bytes
     media_type: bytes = b"application/json"
     headers: Mapping[str, str] = {}
+    event_id: str | None = None
 
     @classmethod
     def problem(cls, status: int, problem: dict[str, Any], headers: Mapping[str, str]) -> Self:
@@ -65,7 +68,7 @@ class Ingest(ABC):
         request_id = self._ids.of(headers)
         answer = await self._answer_or_refuse(headers, request_id, receive)
         await _send(send, answer, request_id)
-        self._http.end(answer.status, perf_counter() - started)
+        self._http.end(answer.status, perf_counter() - started, answer.event_id)
 
     @abstractmethod
     async def answer(self, call: Call, body: bytes) -> Answer:
@@ -106,7 +109,8 @@ class RegisterEvent(Ingest):
         self._recent.note(call.request_id, [(record.event_id, result)])
         if self._journal.on:
             self._journal.answered(call.request_id, [record], [result])
-        return Answer(201 if isinstance(result, Published) else 202, b"{%s}" % _place(record, result).encode())
+        status = 201 if isinstance(result, Published) else 202
+        return Answer(status, b"{%s}" % _place(record, result).encode(), event_id=record.event_id)
 
 
 class RegisterEvents(Ingest):
@@ -141,7 +145,8 @@ class RegisterEvents(Ingest):
         self._recent.note(call.request_id, accepted)
         if self._journal.on:
             self._journal.answered(call.request_id, records, results)
-        return Answer(200, f'{{"results":[{",".join(map(_result, count(), records, results))}]}}'.encode())
+        body = f'{{"results":[{",".join(map(_result, count(), records, results))}]}}'.encode()
+        return Answer(200, body, event_id=accepted[0][0] if accepted else None)
 
     def _refused_whole(self, results: Sequence[Result]) -> GatewayError:
         """One 503 for a batch that met nothing else: a client that reads no further than the status must know."""

@@ -137,16 +137,17 @@ class HandlerMetrics:
         self._requests = {status: metrics.requests.labels(method, handler, str(status)) for status in _INGEST_STATUSES}
         self._duration = metrics.request_duration.labels(method, handler)
         self._open = 0
-        self._ended: deque[tuple[int, float]] = deque()
+        self._ended: deque[tuple[int, float, str | None]] = deque()
         metrics.before_scrape.call(self._enter)
         metrics.in_progress.labels(handler).set_function(lambda: self._open)
 
     def begin(self) -> None:
         self._open += 1
 
-    def end(self, status: int, seconds: float) -> None:
+    def end(self, status: int, seconds: float, event_id: str | None = None) -> None:
+        """``event_id`` is one of the events it accepted."""
         self._open -= 1
-        self._ended.append((status, seconds))
+        self._ended.append((status, seconds, event_id))
         if len(self._ended) >= _MOST_NOTED:
             self._enter()
 
@@ -156,9 +157,9 @@ class HandlerMetrics:
         with suppress(IndexError):
             while True:
                 ended.append(self._ended.popleft())
-        for status, requests in Counted(status for status, _ in ended).items():
+        for status, requests in Counted(status for status, _, _ in ended).items():
             self._requests[status].inc(requests)
-        self._duration.observe_all([seconds for _, seconds in ended])
+        self._duration.observe_all([seconds for _, seconds, _ in ended], lambda index: ended[index][2])
 
 
 _MOST_NOTED = 1_000

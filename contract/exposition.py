@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import repeat
 from os import environ
+from time import time
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,7 +21,9 @@ from prometheus_client import (
 )
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from prometheus_client.samples import Sample
+from prometheus_client.samples import Exemplar, Sample
+
+from contract.signals import EXEMPLAR
 
 NAMESPACE = "pipeline"
 
@@ -71,15 +74,22 @@ class BeforeScrape(Collector):
 class BatchHistogram(Histogram):
     """A histogram that takes many values at once: one by one they cost more than what they measure."""
 
-    def observe_all(self, values: Sequence[float]) -> None:
+    def observe_all(self, values: Sequence[float], event_id: Callable[[int], str | None] | None = None) -> None:
+        """``event_id`` tells whose value an index is: the greatest value's event becomes its bucket's exemplar."""
         for bucket, count in Tally(map(bisect_left, repeat(self._upper_bounds), values)).items():
             self._buckets[bucket].inc(count)
         self._sum.inc(sum(values))
+        if event_id and values:
+            greatest = max(values)
+            if told := event_id(values.index(greatest)):
+                exemplar = Exemplar({EXEMPLAR: told}, greatest, time())
+                self._buckets[bisect_left(self._upper_bounds, greatest)].set_exemplar(exemplar)
 
 
 def serve(registry: CollectorRegistry, host: str, port: int) -> Callable[[], None]:
     """Serve /metrics from a thread of its own, so a busy process is still scraped; returns what stops it.
 
+    Who accepts OpenMetrics, as Prometheus does, gets it, and with it the exemplars.
     Raises OSError when the port is taken.
     """
     server, thread = start_http_server(port, addr=host, registry=registry)

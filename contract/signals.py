@@ -19,6 +19,16 @@ FRESHNESS_BOUND_SECONDS: Final = 5.0
 LAG_WARNING_SECONDS: Final = 5
 LAG_CRITICAL_SECONDS: Final = 30
 
+EXEMPLAR: Final = "event_id"
+"""The label of an exemplar: an event that was as slow as its bucket says. GET /events/{event_id} tells its way."""
+
+EXEMPLARS: Final = (
+    "http_request_duration_seconds",
+    "pipeline_producer_ack_duration_seconds",
+    "pipeline_end_to_end_latency_seconds",
+)
+"""Histograms whose buckets have exemplars."""
+
 REQUEST_BUCKETS: Final = (
     0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0,
 )  # fmt: skip

@@ -27,7 +27,7 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColor
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
-from contract.signals import SCRAPE_INTERVAL_SECONDS
+from contract.signals import EXEMPLARS, SCRAPE_INTERVAL_SECONDS
 
 SOURCE: Final = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 MIN_INTERVAL: Final = f"{SCRAPE_INTERVAL_SECONDS}s"
@@ -166,8 +166,14 @@ def _dressed(
     panel.thresholds(_thresholds(steps)).color_scheme(_scheme(panel))
     for index, query in enumerate(queries):
         target = Dataquery().expr(query.expr).legend_format(query.legend).ref_id(_letter(index)).datasource(SOURCE)
+        if not instant and _has_exemplars(query):
+            target.exemplar(True)
         panel.with_target((target.instant() if instant else target.range()).format(shape))
     return panel
+
+
+def _has_exemplars(query: Query) -> bool:
+    return any(f"{histogram}_bucket" in query.expr for histogram in EXEMPLARS)
 
 
 def _description(queries: Sequence[Query], story: Story) -> str:

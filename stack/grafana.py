@@ -58,17 +58,19 @@ def _grafana(home: Home, ports: Ports, program: Path) -> Service:
         ports=(ports.dashboards,),
         needs=("prometheus",),
         files={
-            provisioning / "datasources" / "prometheus.yml": _datasources(f"http://{HOST}:{ports.prometheus}"),
+            provisioning / "datasources" / "prometheus.yml": _datasources(ports),
             provisioning / "dashboards" / "pipeline.yml": _providers(),
         },
         environment={f"GF_{name}": str(value) for name, value in settings.items()},
     )
 
 
-def _datasources(url: str) -> str:
+def _datasources(ports: Ports) -> str:
     config = _provisioning("datasources/prometheus.yml")
     for source in config["datasources"]:
-        source["url"] = url
+        source["url"] = f"http://{HOST}:{ports.prometheus}"
+        for link in source["jsonData"]["exemplarTraceIdDestinations"]:
+            link["url"] = link["url"].replace(f"{HOST}:{Ports.api[0]}", f"{HOST}:{ports.api[0]}")
     return yaml.safe_dump(config)
 
 

@@ -28,6 +28,7 @@ def prometheus(home: Home, ports: Ports, program: Path) -> Service:
             f"--storage.tsdb.path={home.data / 'prometheus'}",
             f"--web.listen-address={HOST}:{ports.prometheus}",
             "--web.enable-lifecycle",
+            "--enable-feature=exemplar-storage",
         ),
         ready=lambda: answers(f"http://{HOST}:{ports.prometheus}/-/ready"),
         address=f"http://{HOST}:{ports.prometheus}",

@@ -1,6 +1,6 @@
 """How long each event took, by stage; the stages of an event add up to its end-to-end latency."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from contract.exposition import BatchHistogram
@@ -23,10 +23,13 @@ class Latency:
         self._observe(self._publish, [end - begin for begin, end in zip(received, appended, strict=True)])
         self._observe(self._queue, [polled_at - begin for begin in appended])
         self._observe(self._store, [stored_at - polled_at] * len(events))
-        self._observe(self._end_to_end, [stored_at - begin for begin in received])
+        whole = [stored_at - begin for begin in received]
+        self._observe(self._end_to_end, whole, lambda index: str(events[index].event.event_id))
 
-    def _observe(self, stage: BatchHistogram, seconds: list[float]) -> None:
+    def _observe(
+        self, stage: BatchHistogram, seconds: list[float], event_id: Callable[[int], str] | None = None
+    ) -> None:
         if seconds and min(seconds) < 0:
             self._skew.inc(sum(second < -_CLOCK_GRAIN for second in seconds))
             seconds = [max(second, 0.0) for second in seconds]
-        stage.observe_all(seconds)
+        stage.observe_all(seconds, event_id)

@@ -89,18 +89,19 @@ class Flight:
     def settle(self) -> None:
         """Settle all that has landed."""
         self._armed = False  # first, so that whatever lands from here on wakes the loop again
-        now, durations = perf_counter(), []
+        now, durations, acked = perf_counter(), list[float](), list[Record]()
         while self._landed:
             settled, record, sent_at, result = self._landed.popleft()
             self._records -= 1
             self._bytes -= record.size
             if isinstance(result, Published):
                 durations.append(now - sent_at)
+                acked.append(record)
             else:
                 self._metrics.errors.labels(result.kind).inc()
             settled(result)
         if durations:
             self._pace.step(len(durations))
             self._metrics.acked.inc(len(durations))
-            self._metrics.ack_duration.observe_all(durations)
+            self._metrics.ack_duration.observe_all(durations, lambda index: acked[index].event_id)
             self._metrics.last_ack.set(time())

@@ -29,14 +29,19 @@ class Prometheus:
         found = self._get("query", query='ALERTS{alertstate="firing"}')["result"]
         return {series["metric"]["alertname"] for series in found}
 
+    def exemplars(self, histogram: str, since: float) -> set[str]:
+        """The events that stand for a histogram's buckets, of those observed since then."""
+        found = self._get("query_exemplars", query=f"{histogram}_bucket", start=str(since), end=str(time() + 1))
+        return {exemplar["labels"]["event_id"] for series in found for exemplar in series["exemplars"]}
+
     def rules(self) -> list[dict[str, Any]]:
         return [rule for group in self._get("rules")["groups"] for rule in group["rules"]]
 
-    def _get(self, path: str, **parameters: str) -> dict[str, Any]:
+    def _get(self, path: str, **parameters: str) -> Any:
         response = requests.get(f"{self.url}/api/v1/{path}", parameters, timeout=10)
         document: dict[str, Any] = response.json()
         assert document["status"] == "success", document
-        return dict(document["data"])
+        return document["data"]
 
 
 def send_until_stopped(stack: Stack, stop: Event) -> None:

@@ -59,6 +59,10 @@ def test_the_exporter_watches_the_workers_group() -> None:
     assert f"--group.filter=^{WORKER_GROUP}$$" in SERVICES["kafka-exporter"]["command"]
 
 
+def test_prometheus_keeps_exemplars() -> None:
+    assert "--enable-feature=exemplar-storage" in SERVICES["prometheus"]["command"]
+
+
 def test_grafana_opens_with_a_dashboard_that_exists() -> None:
     home = Path(SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
     assert (FOLDER / home.name).is_file()

@@ -2,6 +2,7 @@
 
 import asyncio
 from threading import Thread
+from time import perf_counter
 
 import pytest
 
@@ -95,3 +96,19 @@ async def test_an_ack_after_the_loop_has_closed_hurts_nobody(metrics: ApiMetrics
     thread.start()
     await asyncio.to_thread(thread.join)
     flight.land(lambda _: None, RECORD, 0.0, Published(0, 0))
+
+
+async def test_the_slowest_record_of_a_turn_is_the_exemplar_of_its_acks(metrics: ApiMetrics) -> None:
+    flight = Flight(10, 10_000, metrics)
+    flight.open()
+    now = perf_counter()
+    for event_id, waited in (("fast", 0.0), ("slow", 3.0), ("refused", 100.0)):
+        record = Record(event_id, b"key", b"{}", [])
+        flight.begin(record)
+        failed = DeliveryFailed(ProducerError.TIMEOUT, "late")
+        flight.land(lambda _: None, record, now - waited, failed if event_id == "refused" else Published(0, 0))
+    await eventually(lambda: not flight.records)
+    (family,) = metrics.ack_duration.collect()
+    assert [(s.labels["le"], s.exemplar.labels) for s in family.samples if s.exemplar] == [
+        ("5.0", {"event_id": "slow"})
+    ]

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from contract.signals import EXEMPLAR, EXEMPLARS
 from grafana.dashboards import DASHBOARDS, FOLDER, differing, main, render
 from stack.board_queries import all_panels
 from tests.promql import panel_expressions, uses
@@ -150,3 +152,26 @@ def test_rates_are_taken_of_counters_and_of_offsets_only(uid: str, place: str, e
 def test_nothing_of_the_dashboard_is_left_to_fill_in(uid: str, place: str, expr: str) -> None:
     assert "$_" not in expr
     assert "$handler" not in expr
+
+
+def test_lines_and_heat_of_histograms_with_exemplars_show_them() -> None:
+    targets = [(panel["type"], target) for _, panel in ASKING for target in panel["targets"]]
+    shown = {kind for kind, target in targets if target.get("exemplar")}
+    missing = [
+        target["expr"]
+        for kind, target in targets
+        if kind in ("timeseries", "heatmap")
+        and any(f"{name}_bucket" in target["expr"] for name in EXEMPLARS)
+        and not target.get("exemplar")
+    ]
+    assert shown == {"timeseries", "heatmap"}
+    assert missing == []
+
+
+def test_an_exemplar_links_to_where_its_event_is() -> None:
+    text = (FOLDER.parent / "provisioning" / "datasources" / "prometheus.yml").read_text()
+    (source,) = yaml.safe_load(text)["datasources"]
+    (link,) = source["jsonData"]["exemplarTraceIdDestinations"]
+    assert link["name"] == EXEMPLAR
+    # Grafana replaces $NAMES in this file, and makes one dollar sign of two.
+    assert link["url"] == "http://127.0.0.1:8000/events/$${__value.raw}"

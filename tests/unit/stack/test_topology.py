@@ -78,9 +78,10 @@ def test_grafana_is_provisioned_with_this_machines_prometheus_and_our_dashboards
     tmp_path: Path, programs: Programs
 ) -> None:
     found = Programs(programs.jars, programs.prometheus, programs.promtool, None, tmp_path / "grafana")
-    texts = "\n".join(build(tmp_path, Ports(), found)["grafana"].files.values())
+    texts = "\n".join(build(tmp_path, Ports(api=(8765,)), found)["grafana"].files.values())
     assert "url: http://127.0.0.1:9090" in texts
     assert "http://prometheus:9090" not in texts
+    assert "url: http://127.0.0.1:8765/events/$${__value.raw}" in texts
     assert "grafana/dashboards" in texts
     assert "/etc/grafana" not in texts
 

@@ -1,11 +1,12 @@
 """The stages of an event's way, and that they add up."""
 
 from datetime import datetime
+from uuid import UUID
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.unit.worker.records import APPENDED_MS, event_of, value
+from tests.unit.worker.records import APPENDED_MS, EVENT_ID, event_of, value
 from worker.latency import Latency
 from worker.metrics import Stage, WorkerMetrics
 
@@ -36,6 +37,16 @@ def test_the_stages_add_up_to_the_whole_way(metrics: WorkerMetrics) -> None:
     assert observed(metrics, "end_to_end_latency_seconds_sum") == pytest.approx(sum(stages(metrics)))
     assert observed(metrics, "end_to_end_latency_seconds_count") == 2
     assert observed(metrics, "clock_skew_total") == 0
+
+
+def test_the_slowest_event_is_the_exemplar_of_the_whole_way(metrics: WorkerMetrics) -> None:
+    slow = UUID("0190a6f2-7c3a-7b1e-8f2a-ffffffffffff")
+    late = event_of(value().replace(EVENT_ID.encode(), str(slow).encode()).replace(b"10:00:00.5", b"10:00:00.4"))
+    Latency(metrics).observe([event_of(value()), late, event_of(value())], APPENDED + 0.5, APPENDED + 1.5)
+    (family,) = metrics.end_to_end.collect()
+    assert [(s.labels["le"], s.exemplar.labels) for s in family.samples if s.exemplar] == [
+        ("2.56", {"event_id": str(slow)})
+    ]
 
 
 def test_a_stage_that_two_clocks_make_negative_counts_as_nothing_and_as_skew(metrics: WorkerMetrics) -> None:
