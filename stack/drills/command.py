@@ -52,7 +52,8 @@ def _hold(target: Target, screen: Screen, load: Load, drills: Sequence[Drill]) -
         def wait(what: str) -> None:
             show(f"{monotonic() - since:6.0f} s  {what}")
 
-        return Runner(target, prometheus, Timeline(prometheus, tell), load, announce, tell, wait).hold(drills)
+        timeline = Timeline(prometheus, tell)
+        return Runner(target, prometheus.value, timeline, load, announce, tell, wait).hold(drills)
 
 
 def _estimate(drills: Sequence[Drill]) -> str:

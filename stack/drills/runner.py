@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 
-from stack.drills.alerts import Prometheus, Timeline
+from stack.drills.alerts import Timeline
 from stack.drills.drill import LOOKING_BACK, Drill
 from stack.drills.load import Load
 from stack.drills.outcome import Books, Outcome, assign
@@ -31,15 +31,19 @@ _UNACCOUNTED: Final = "pipeline:events_unaccounted:sum"
 
 @dataclass
 class Runner:
-    """Knows the stack, its alerts and the load on it. ``wait`` shows what is waited for."""
+    """Knows the stack, its alerts and the load on it.
+
+    ``ask`` gets a query's number from Prometheus, ``wait`` shows what is waited for, ``pause`` sleeps.
+    """
 
     target: Target
-    prometheus: Prometheus
+    ask: Callable[[str], float | None]
     timeline: Timeline
     load: Load
     announce: Callable[[Drill], None]
     tell: Callable[[str], None]
     wait: Callable[[str], None]
+    pause: Callable[[float], None] = sleep
     outcomes: list[Outcome] = field(default_factory=list)
 
     def hold(self, drills: Iterable[Drill]) -> list[Outcome]:
@@ -99,22 +103,22 @@ class Runner:
             if self.timeline.clock() > deadline:
                 return False
             self.wait(f"waiting for {what if isinstance(what, str) else what()}")
-            sleep(1)
+            self.pause(1)
             self.timeline.look()
         return True
 
     def _balance(self) -> Books:
         self.load.rest()
         try:
-            self._until(lambda: self._at_rest(), REST_SECONDS, "every accepted event to be stored")
-            sleep(_SETTLED_SECONDS)
-            return Books(self.load.accepted, self.load.missing(), self.prometheus.value(_UNACCOUNTED))
+            self._until(self._at_rest, REST_SECONDS, "every accepted event to be stored")
+            self.pause(_SETTLED_SECONDS)
+            return Books(self.load.accepted, self.load.missing(), self.ask(_UNACCOUNTED))
         finally:
             self.load.go_on()
 
     def _at_rest(self) -> bool:
         try:
-            return self.load.missing() == 0 and self.prometheus.value(_UNDER_WAY) == 0
+            return self.load.missing() == 0 and self.ask(_UNDER_WAY) == 0
         except psycopg.OperationalError:
             return False
 

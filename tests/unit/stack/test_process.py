@@ -162,3 +162,22 @@ def test_the_end_of_one_command_kills_nobody_elses_processes(begin: Starter) -> 
     look_alike = f"import os; os.getpid = lambda: {mark[:3]!r}; import stack.process"
     subprocess.run([sys.executable, "-c", look_alike], cwd=ROOT, check=True, timeout=60)
     assert not process.ended
+
+
+def test_a_process_that_may_write_to_no_file_is_told_so_until_it_may_again(begin: Starter, tmp_path: Path) -> None:
+    tries = (
+        "import os, time; from pathlib import Path\n"
+        f"os.chdir({str(tmp_path)!r})\n"
+        "while True:\n"
+        "    try: Path('file').write_text('x'); result = 'written'\n"
+        "    except OSError as error: result = error.strerror\n"
+        "    os.makedirs(result, exist_ok=True)\n"  # a folder needs no room in a file
+        "    time.sleep(0.01)\n"
+    )
+    process = begin(tries)
+    until((tmp_path / "written").is_dir, within=30)
+    process.allow_files(0)
+    until((tmp_path / "File too large").is_dir, within=30)
+    (tmp_path / "written").rmdir()
+    process.allow_files(psutil.RLIM_INFINITY)
+    until((tmp_path / "written").is_dir, within=30)
