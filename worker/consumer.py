@@ -153,6 +153,7 @@ class Worker:
         except Fenced as error:
             logger.warning("a batch of {} records is dropped: {}", len(batch), error)
             self._metrics.fenced.inc()
+            self._metrics.fenced_records.inc(len(batch))
             self._positions.forget(TopicPartition(EVENTS.name, partition) for partition in batch.spans)
         except (StoreUnavailable, DeadLettersUnavailable) as error:
             self._note(Step.STORE if isinstance(error, StoreUnavailable) else Step.DEAD_LETTER, error)

@@ -64,7 +64,11 @@ class WorkerMetrics:
             return BatchHistogram(name, text, labels, namespace=NAMESPACE, registry=registry, buckets=buckets)
 
         place = ("topic", "partition")
-        self.records = counter("consumer_records_total", "Records polled.", *place)
+        self.records = counter(
+            "consumer_records_total",
+            "Offsets the batches cover: records polled, and those missing before them; a repeated batch counts again.",
+            *place,
+        )
         self.lag = gauge("consumer_lag_records", "Records between the partition's head and the stored offset.", *place)
         self.watermark = gauge(
             "consumer_watermark_timestamp_seconds", "When the broker appended the last stored record.", *place
@@ -89,6 +93,7 @@ class WorkerMetrics:
         self.store_duration = histogram("store_batch_duration_seconds", "Transactions of a batch.", PIPELINE_BUCKETS)
         self.retries = counter("store_retries_total", "Store attempts that must be repeated.", "kind")
         self.fenced = counter("store_fenced_total", "Batches rolled back because another worker's offsets were newer.")
+        self.fenced_records = counter("store_fenced_records_total", "Records of the batches that were rolled back so.")
         self.table_rows = gauge("store_table_rows", "Rows in the table events, estimated between counts.")
         self.store_up = gauge("store_up", "1 while the last attempt to reach PostgreSQL succeeded.")
 

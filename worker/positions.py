@@ -47,6 +47,7 @@ class Positions:
             return
         bounds = self._subscription.bounds(unplaced)
         stored = self._store.offsets()
+        self._metrics.store_up.set(1)  # without a batch nothing else would tell
         for partition in unplaced:
             position = self._bounded(partition, stored.get(partition.partition), *bounds[partition])
             self._subscription.seek(partition, position)

@@ -95,6 +95,35 @@ def test_the_last_worker_takes_everything_over(stack: Stack, gateway: Client, ro
     until(lambda: len(rows.of([one["event_id"] for one in sent])) == 60, within=60)
 
 
+def test_a_batch_that_begins_elsewhere_than_the_table_stands_is_counted_with_its_records(
+    stack: Stack, gateway: Client, rows: Rows, database: psycopg.Connection
+) -> None:
+    place = gateway.register(event("fenced")).json()
+    until(lambda: stored(database)[place["partition"]] == place["offset"] + 1, within=30)
+    before = series(stack)
+    back = "UPDATE consumer_offsets SET next_offset = %s WHERE consumer_group = %s AND kafka_partition = %s"
+    database.execute(back, [place["offset"], WORKER_GROUP, place["partition"]])
+    sent = event("fenced")
+    gateway.register(sent)
+    until(lambda: rows.one(sent["event_id"]), within=30)
+    for name in ("pipeline_store_fenced_total", "pipeline_store_fenced_records_total"):
+        assert series(stack).value(name) - before.value(name) == 1
+    # The batch was read again, together with the event before it.
+    until(
+        lambda: (
+            series(stack).sum("pipeline_consumer_records_total") - before.sum("pipeline_consumer_records_total") == 3
+        ),
+        within=10,
+    )
+
+
+def test_a_worker_that_has_only_asked_where_to_go_on_knows_that_postgresql_is_there(stack: Stack) -> None:
+    stack.restart("worker")
+    until(lambda: series(stack).value("pipeline_consumer_assigned_partitions") == EVENTS.partitions, within=60)
+    until(lambda: series(stack).value("pipeline_store_up") == 1, within=30)
+    assert series(stack).sum("pipeline_store_rows_total") == 0
+
+
 def test_every_labelled_series_of_the_worker_is_there_from_the_start(stack: Stack) -> None:
     found = series(stack)
     for name, label, values in (
