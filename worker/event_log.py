@@ -7,6 +7,7 @@ import fcntl
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count, repeat
 from pathlib import Path
 from typing import IO
@@ -17,6 +18,7 @@ from pydantic_core import to_json
 from contract.logs import APART
 from worker.batch import EventRecord
 from worker.metrics import Step, WorkerMetrics
+from worker.packing import pack_aside, retain
 from worker.settings import EventLogSettings
 
 
@@ -75,8 +77,8 @@ class EventLog:
             filter=lambda record: record["extra"].get(APART) == path,
             format="{message}",
             rotation=self._settings.rotation,
-            retention=self._settings.retention,
-            compression=self._settings.compression,
+            retention=partial(retain, self._settings.retention),
+            compression=pack_aside if self._settings.compression == "gz" else self._settings.compression,
             watch=True,  # a file that was moved or deleted is begun anew
             catch=False,  # so that a write the disk refused can be counted here
         )

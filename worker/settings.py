@@ -21,7 +21,10 @@ class EventLogSettings(BaseSettings):
     path: Path = Field(Path("logs/consumer.log"), description="The file; its folder is created.")
     rotation: str = Field("50 MB", description="Size or age at which a new file is begun.")
     retention: int = Field(10, ge=1, description="Rotated files that are kept.")
-    compression: str = Field("gz", description="How rotated files are packed.")
+    compression: str = Field(
+        "gz",
+        description="How rotated files are packed; the worker waits for all but gz.",
+    )
 
     @field_validator("rotation", "compression")
     @classmethod

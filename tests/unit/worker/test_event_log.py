@@ -2,6 +2,7 @@
 
 import gzip
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from json import loads
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from tests.unit.worker.records import event_of, value
 from worker.event_log import EventLog
 from worker.metrics import WorkerMetrics
+from worker.packing import pack
 from worker.settings import EventLogSettings
 
 Open = Callable[..., EventLog]
@@ -105,11 +107,28 @@ def test_an_empty_batch_writes_nothing(open_log: Open) -> None:
     assert log.path.read_bytes() == b""
 
 
+def packed_beside(path: Path) -> list[Path]:
+    for thread in threading.enumerate():
+        if thread.name == "pack-log":
+            thread.join()
+    assert not list(path.parent.glob(".*.part"))
+    return sorted(path.parent.glob("consumer.*.log.gz"))
+
+
+def test_what_cannot_be_packed_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "consumer.1.log"
+    path.write_text("a line\n")
+    (tmp_path / "consumer.1.log.gz").mkdir()
+    pack(path)
+    assert path.read_text() == "a line\n"
+    assert not list(tmp_path.glob(".*.part"))
+
+
 def test_files_are_rotated_packed_and_only_so_many_are_kept(open_log: Open, metrics: WorkerMetrics) -> None:
     log = open_log(rotation="1 KB", retention=2)
     for offset in range(60):
         log.write([event_of(value(), offset=offset)])
-    packed = sorted(log.path.parent.glob("consumer.*.log.gz"))
+    packed = packed_beside(log.path)
     assert len(packed) == 2
     kept = unpacked(packed) + offsets(log.path)
     assert kept == list(range(60 - len(kept), 60))
@@ -120,7 +139,7 @@ def test_no_line_is_lost_or_torn_by_rotation(open_log: Open) -> None:
     log = open_log(rotation="2 KB", retention=1000)
     for first in range(0, 120, 4):
         log.write([event_of(value(), offset=offset) for offset in range(first, first + 4)])
-    packed = sorted(log.path.parent.glob("consumer.*.log.gz"))
+    packed = packed_beside(log.path)
     assert len(packed) > 5
     assert sorted(unpacked(packed) + offsets(log.path)) == list(range(120))
 
