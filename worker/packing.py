@@ -23,13 +23,18 @@ def pack_aside(path: str) -> None:
 
 def retain(most: int, paths: Sequence[str]) -> None:
     """Delete all but the youngest files; unlike loguru's own retention, at ease with files being packed meanwhile."""
-    ages: dict[str, float] = {}
-    for path in paths:
-        with suppress(FileNotFoundError):
-            ages[path.removesuffix(".gz")] = Path(path).stat().st_mtime
-    for path in sorted(ages, key=ages.__getitem__, reverse=True)[most:]:
+    ages = {path: _age(path) for path in {path.removesuffix(".gz") for path in paths}}
+    for path in sorted(ages, key=lambda path: (ages[path], path), reverse=True)[most:]:
         Path(path).unlink(missing_ok=True)
         Path(f"{path}.gz").unlink(missing_ok=True)
+
+
+def _age(path: str) -> float:
+    """Of the file, plain or packed by now."""
+    for name in (path, f"{path}.gz"):
+        with suppress(FileNotFoundError):
+            return Path(name).stat().st_mtime
+    return 0.0
 
 
 def pack(path: Path) -> None:
