@@ -9,12 +9,16 @@ from stack.drills.drill import Drill
 
 @dataclass(frozen=True)
 class Books:
-    """Where the events are that were accepted until now, once all is at rest."""
+    """Where the events are that were sent until now, once all is at rest."""
 
     accepted: int
     missing: int
     unaccounted: float | None
     """What Prometheus says of all events; None when it cannot say."""
+
+    refused: int = 0
+    unanswered: int = 0
+    """Sent while the gateway was started anew; nobody promised them anything."""
 
 
 @dataclass

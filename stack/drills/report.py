@@ -47,7 +47,8 @@ def render(outcomes: Sequence[Outcome], rate: float, when: float) -> str:
             "",
             f"Under {rate:.0f} events a second, on {os.cpu_count()} cores ({platform.system()}, Python "
             f"{platform.python_version()}). *Pending* and *fires* count from the fault, *clears* from its healing; "
-            "alerts are asked for every second and judged by Prometheus every two.",
+            "alerts are asked for every second and judged by Prometheus every two. Those that look back are kept on by "
+            "the drills that come after.",
             "",
             *_table(outcomes),
             "",
@@ -72,6 +73,7 @@ def _section(outcome: Outcome) -> Iterator[str]:
     for alert in sorted({episode.alert for episode in outcome.fired()} & drill.along.keys()):
         yield f"- Along came {alert}: {drill.along[alert]}."
     yield f"- {books.accepted:,} events accepted until its end, {books.missing:,} of them missing."
+    yield f"- {books.refused:,} refused, {books.unanswered:,} without an answer."
     for problem in outcome.problems():
         yield f"- **{problem[0].upper()}{problem[1:]}.**"
     yield ""

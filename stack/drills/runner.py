@@ -112,7 +112,8 @@ class Runner:
         try:
             self._until(self._at_rest, REST_SECONDS, "every accepted event to be stored")
             self.pause(_SETTLED_SECONDS)
-            return Books(self.load.accepted, self.load.missing(), self.ask(_UNACCOUNTED))
+            load, unaccounted = self.load, self.ask(_UNACCOUNTED)
+            return Books(load.accepted, load.missing(), unaccounted, load.refused, load.unanswered)
         finally:
             self.load.go_on()
 

@@ -6,7 +6,7 @@ from stack.drills.outcome import Books, Outcome
 from stack.drills.report import render, rows
 
 DRILL = Drill("sample", "It is done.", frozenset({"A", "B"}), lambda _: nullcontext(), 10, {"C": "the same fact"})
-BOOKS = Books(accepted=1234, missing=0, unaccounted=0)
+BOOKS = Books(accepted=1234, missing=0, unaccounted=0, refused=2, unanswered=1)
 PASSED = Outcome(
     DRILL, 100, 130, BOOKS, [Episode("A", 105, 120, 150), Episode("B", 101, 101, 131), Episode("C", 101, 102, 131)]
 )
@@ -33,6 +33,7 @@ def test_the_report_has_its_date_its_verdict_and_the_events() -> None:
     assert report.startswith("# Drills of 1970-01-01 00:00 UTC: all 1 passed\n")
     assert "- Along came C: the same fact." in report
     assert "1,234 events accepted" in report
+    assert "2 refused, 1 without an answer" in report
 
 
 def test_the_report_of_a_failure_says_what_failed() -> None:

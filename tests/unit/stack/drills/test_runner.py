@@ -54,6 +54,8 @@ class World:
 
     users = 0
     accepted = 100
+    refused = 2
+    unanswered = 1
 
     def rest(self) -> None:
         self.told.append("rests")
@@ -103,6 +105,13 @@ def test_an_alert_nobody_expects_is_seen_also_after_the_healing() -> None:
     world = World(fires={"A": 4, "C": 2})
     (outcome,) = world.hold(world.drill("A"))
     assert outcome.problems() == ["C fired, and this fault is no reason for it"]
+
+
+def test_what_the_gateway_refused_or_did_not_answer_is_told_and_is_no_failure() -> None:
+    world = World(fires={"A": 4})
+    (outcome,) = world.hold(world.drill("A"))
+    assert outcome.problems() == []
+    assert (outcome.books.refused, outcome.books.unanswered) == (2, 1)
 
 
 def test_events_that_are_missing_fail_the_drill() -> None:
