@@ -37,6 +37,7 @@ from api.spool import Spool
 from contract.exposition import build_registry, serve
 
 _LOOP_PROBE_SECONDS = 0.1
+_METHODS = ("GET", "HEAD", "POST")
 
 
 def create_app(settings: ApiSettings) -> "Lanes":
@@ -171,8 +172,9 @@ def _instrument(app: FastAPI, metrics: ApiMetrics) -> None:
     """Count the other routes in the same series as the hot ones."""
 
     def observe(info: Info) -> None:
-        metrics.requests.labels(info.method, info.modified_handler, info.modified_status).inc()
-        metrics.request_duration.labels(info.method, info.modified_handler).observe(info.modified_duration)
+        method = info.method if info.method in _METHODS else "other"  # the rest is the client's choice, and no series
+        metrics.requests.labels(method, info.modified_handler, info.modified_status).inc()
+        metrics.request_duration.labels(method, info.modified_handler).observe(info.modified_duration)
 
     instrumentator = Instrumentator(should_group_status_codes=False, excluded_handlers=["^/metrics$"])
     instrumentator.add(observe).instrument(app)

@@ -18,7 +18,8 @@ _RULES = Path(__file__).parents[1] / "prometheus" / "rules"
 _HEAD = """# Metrics, signals and alerts
 
 Names, labels and meanings; all of them are part of the interface, and dashboards, rules and tests hold on to them.
-Every label has a fixed set of values, whose series exist from the start at 0. Every process also exposes the Python
+Every label has a fixed set of values, none of them a client's choice. Their series exist from the start at 0, but for
+those of the gateway's routes other than `/register_event` and `/register_events`. Every process also exposes the Python
 client's `process_*` and `python_*` series and `pipeline_build_info` with its service, version and revision.
 
 <!-- Rendered by `python -m docs.metrics`; a test compares. -->

@@ -53,7 +53,12 @@ def test_a_database_without_a_free_connection_is_waited_for(rig: Rig, note: Note
         until(lambda: _takes_every_connection(rig, first, connections), within=15)
         ledger.send(50)
         until(lambda: rig.metric("pipeline_store_up", "worker") == 0, within=15)
+        until(lambda: rig.metric("pipeline_consumer_paused", "worker") == 1, within=15)
+        assert rig.metric("pipeline_consumer_inflight_records", "worker") > 0
     note(ledger.settle(within=60))
+    assert rig.metric("pipeline_consumer_paused", "worker") == 0
+    assert rig.metric("pipeline_consumer_inflight_records", "worker") == 0
+    assert rig.metric("pipeline_store_up", "worker") == 1
     assert rig.metric("pipeline_consumer_dead_letters_total", "worker") == 0
 
 

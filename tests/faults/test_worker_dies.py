@@ -1,6 +1,10 @@
 """A worker that is killed or frozen at any step: every event is one row, and the lag goes back to 0."""
 
+from typing import Any
+
 import pytest
+import requests
+from kafka import KafkaAdminClient, TopicPartition
 
 from contract.topics import EVENTS
 from tests.faults.conftest import Note
@@ -56,6 +60,28 @@ def test_a_worker_killed_again_and_again_under_load_stores_every_event_once(rig:
             rig.stack.start("worker")
     note(ledger.settle(within=60))
     until(lambda: rig.lag() == 0, within=30)
+
+
+def test_records_that_left_the_topic_before_they_were_stored_are_counted_as_lost(rig: Rig, note: Note) -> None:
+    rig.stack.stop("worker")
+    lost = [_register(rig, "too-late") for _ in range(20)]
+    place = TopicPartition(EVENTS.name, lost[0]["partition"])
+    with KafkaAdminClient(bootstrap_servers=rig.stack.kafka_bootstrap) as kafka:
+        kafka.delete_records({place: lost[-1]["offset"] + 1})
+    rig.stack.start("worker")
+    until(lambda: rig.metric("pipeline_consumer_skipped_records_total", "worker") == 20, within=30)
+    ledger = rig.ledger()
+    ledger.send(50)
+    note(ledger.settle(within=60))
+    until(lambda: rig.lag() == 0, within=30)
+
+
+def _register(rig: Rig, user_id: str) -> dict[str, Any]:
+    """Register an event, and return where it is."""
+    event = {"event_type": "page.viewed", "user_id": user_id}
+    answer = requests.post(f"{rig.stack.api_url}/register_event", json=event, timeout=10)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
 
 
 @pytest.mark.long

@@ -1,12 +1,14 @@
 """Names are an interface: what rules and panels read must be declared, and each declared metric is told of."""
 
 import json
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from api.metrics import ApiMetrics
+from api.metrics import ApiMetrics, HandlerMetrics
 from contract.exposition import build_registry
 from grafana.dashboards import FOLDER
 from tests.promql import ROOT, metrics, panel_expressions, rules
@@ -65,6 +67,18 @@ QUERIES = queries()
 def test_a_query_reads_only_what_somebody_declares(place: str) -> None:
     by_pattern = {""}  # {__name__=~"..."}
     assert metrics(QUERIES[place]) <= declared() | recorded() | OTHERS | by_pattern
+
+
+@pytest.mark.parametrize("build", [ApiMetrics, WorkerMetrics, TrafficMetrics])
+def test_every_child_of_a_counter_is_there_from_the_start_at_0(build: Callable[[CollectorRegistry], Any]) -> None:
+    registry = CollectorRegistry()
+    metrics = build(registry)
+    if isinstance(metrics, ApiMetrics):
+        HandlerMetrics(metrics, "POST", "/register_event")  # the requests' series are the handlers'
+    counters = [family for family in registry.collect() if family.type == "counter"]
+    assert [family.name for family in counters if not family.samples] == []
+    values = {sample.value for family in counters for sample in family.samples if sample.name.endswith("_total")}
+    assert values == {0}
 
 
 def test_every_recorded_signal_is_read_somewhere() -> None:
