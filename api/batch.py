@@ -1,8 +1,14 @@
-"""A batch's body to its events: a bad one never drags its neighbours along."""
+"""A batch's body to its events: a bad one never drags its neighbours along, and a hostile one never stops the others.
 
+Work on a body may take seconds, and there is one thread: what is long is done in turns with whoever else waits.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from itertools import islice
-from typing import Final
+from time import perf_counter
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -11,41 +17,58 @@ from api.errors import GatewayError, Malformed, TooLarge, from_validation
 from contract.codec import Reading, items, parse, parse_all
 from contract.topics import MAX_RECORD_BYTES
 
+T = TypeVar("T")
+R = TypeVar("R")
 
-def split(body: bytes, media_type: bytes, most: int) -> list[Reading | GatewayError]:
+_TURN_SECONDS = 0.02
+_AT_ONCE_BYTES = 1_048_576
+
+
+async def split(body: bytes, media_type: bytes, most: int) -> list[Reading | GatewayError]:
     """The events in order, a bad one as the error that refuses it.
 
     Raises Malformed when the body is no array at all, TooLarge beyond ``most`` events; and counts before it looks at
     any of them, because a few megabytes hold millions of things that are no events.
     """
-    return _lines(body, most) if media_type == NDJSON else _array(body, most)
+    return await (_lines(body, most) if media_type == NDJSON else _array(body, most))
+
+
+async def in_turns(work: Callable[[T], R], over: Iterable[T]) -> list[R]:
+    """The work's results in order; others get the event loop between two of them when that takes long."""
+    done, due = [], perf_counter() + _TURN_SECONDS
+    for each in over:
+        done.append(work(each))
+        if perf_counter() > due:
+            await asyncio.sleep(0)
+            due = perf_counter() + _TURN_SECONDS
+    return done
 
 
 def parse_event(body: bytes) -> Reading:
     """Raises Malformed, InvalidEvent, or TooLarge."""
-    if len(body) > MAX_RECORD_BYTES:
-        raise TooLarge(f"The event takes {len(body)} bytes as JSON; at most {MAX_RECORD_BYTES} fit a record.")
-    try:
-        return parse(body)
-    except ValidationError as error:
-        raise from_validation(error) from None
+    event = _event_or_error(body)
+    if isinstance(event, GatewayError):
+        raise event
+    return event
 
 
-def _lines(body: bytes, most: int) -> list[Reading | GatewayError]:
-    lines = list(islice((line for line in BytesIO(body) if line.strip()), most + 1))
+async def _lines(body: bytes, most: int) -> list[Reading | GatewayError]:
+    lines = list(islice(filter(bytes.strip, BytesIO(body)), most + 1))
     _check_count(len(lines), most)
-    return [_event_or_error(line) for line in lines]
+    return await in_turns(_event_or_error, lines)
 
 
-def _array(body: bytes, most: int) -> list[Reading | GatewayError]:
-    if body.count(_IN_EACH) <= most and (events := parse_all(body)) is not None and len(events) <= most:
-        return [*events]  # one pass for the usual case: all are good
+async def _array(body: bytes, most: int) -> list[Reading | GatewayError]:
+    if len(body) <= _AT_ONCE_BYTES and body.count(_IN_EACH) <= most:
+        events = parse_all(body)
+        if events is not None and len(events) <= most:
+            return [*events]  # one pass for the usual case: all are good
     try:
-        found = items(body)
+        found = items(body, most + 1)
     except ValueError as error:
         raise Malformed(f"A JSON array of events is expected: {error}") from None
     _check_count(len(found), most)
-    return [_event_or_error(item) for item in found]
+    return await in_turns(_event_or_error, found)
 
 
 def _check_count(events: int, most: int) -> None:
@@ -54,10 +77,13 @@ def _check_count(events: int, most: int) -> None:
 
 
 def _event_or_error(body: bytes) -> Reading | GatewayError:
+    """Not raised, the error does not hold on to what it was made of: a thousand of those are a lot of memory."""
+    if len(body) > MAX_RECORD_BYTES:
+        return TooLarge(f"The event takes {len(body)} bytes as JSON; at most {MAX_RECORD_BYTES} fit a record.")
     try:
-        return parse_event(body)
-    except GatewayError as error:
-        return error
+        return parse(body)
+    except ValidationError as error:
+        return from_validation(error)
 
 
 _IN_EACH: Final = b'"event_type"'

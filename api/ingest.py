@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from itertools import count
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Self
@@ -12,7 +13,7 @@ from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
 from api.admission import JSON, NDJSON, Admission, Call, RequestIds, headers_of
-from api.batch import parse_event, split
+from api.batch import in_turns, parse_event, split
 from api.errors import GatewayError, InternalError, Unavailable
 from api.intake import Intake
 from api.journal import Journal
@@ -124,10 +125,10 @@ class RegisterEvents(Ingest):
         self._most_events = most_events
 
     async def answer(self, call: Call, body: bytes) -> Answer:
-        events = split(body, call.media_type, self._most_events)
+        events = await split(body, call.media_type, self._most_events)
         self._admission.charge(call.key, len(events))
         arrival, receipt = Arrival(call.request_id, call.traceparent), Receipt(len(events))
-        records = [_record_or_error(arrival, event) for event in events]
+        records = await in_turns(partial(_record_or_error, arrival), events)
         for index, record in enumerate(records):
             if isinstance(record, GatewayError):
                 receipt.settle(index, record)

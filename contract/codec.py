@@ -7,6 +7,7 @@ are never more lenient.
 """
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final
@@ -72,15 +73,15 @@ def parse_all(body: bytes) -> list[Reading] | None:
     return events
 
 
-def items(body: bytes) -> list[bytes]:
-    """The items of a JSON array, not looked into. Raises ValueError that tells why it is none."""
+def items(body: bytes, most: int) -> list[bytes]:
+    """The first ``most`` items of a JSON array, not looked into. Raises ValueError that tells why it is none."""
     try:
-        return [bytes(item) for item in _ITEMS.decode(body)]
+        return [bytes(item) for item in _ITEMS.decode(body)[:most]]
     except _NOT_PLAIN:
         found = from_json(body)  # takes NaN, which spoils its own item only; and says best what is wrong
     if not isinstance(found, list):
         raise ValueError("Input should be a valid list")
-    return [to_json(item, inf_nan_mode="constants") for item in found]
+    return [to_json(item, inf_nan_mode="constants") for item in found[:most]]
 
 
 def encode(event: Reading, event_id: str, received_at: str) -> bytes:
@@ -91,7 +92,7 @@ def encode(event: Reading, event_id: str, received_at: str) -> bytes:
     """
     text = _ENCODER.encode(event)
     if _suspicious(text):
-        _judged(Event, text)
+        _judge(Event, text)
     if event.event_id:
         return b'%s,"received_at":"%s"}' % (text[:-1], received_at.encode())
     return b'{"event_id":"%s",%s,"received_at":"%s"}' % (event_id.encode(), text[1:-1], received_at.encode())
@@ -107,18 +108,38 @@ def decode(value: bytes) -> StoredReading:
     except _NOT_PLAIN:
         return _STORED.decode(_judged(StoredEvent, value))
     if _suspicious(value):
-        _judged(StoredEvent, value)
+        _judge(StoredEvent, value)
     return event
+
+
+def _judge(definition: type[Event], text: bytes) -> None:
+    """Raises ValidationError when what was suspicious is not storable. The definition would do, at a higher price."""
+    if not _has_nul(text):
+        with suppress(ValueError):
+            from_json(text)  # has the definition's limit on the depth
+            return
+    _judged(definition, text)
 
 
 def _judged(definition: type[Event], body: bytes | str) -> bytes:
     """The event written the plain way. Raises ValidationError when the definition refuses it."""
     _refuse_crowd(body)
     event = definition.model_validate_json(body)
-    refuse_unstorable(event)
     # In UTC, because PostgreSQL knows no offsets beyond 15:59.
     instants = {name: value.astimezone(UTC) for name, value in event if isinstance(value, datetime)}
-    return event.model_copy(update=instants).model_dump_json(exclude_none=True).encode()
+    text = event.model_copy(update=instants).model_dump_json(exclude_none=True).encode()
+    if _has_nul(text) or not _is_finite(text):
+        refuse_unstorable(event)  # it looks at every value, and tells which it is
+    return text
+
+
+def _is_finite(text: bytes) -> bool:
+    """Of an event that was written here: NaN and Infinity, which are no JSON, are all that can be wrong with it."""
+    try:
+        _FIELDS.decode(text)
+    except msgspec.MsgspecError:
+        return False
+    return True
 
 
 def _refuse_crowd(body: bytes | str) -> None:
@@ -155,7 +176,11 @@ def _check_instant(text: str) -> None:
 
 def _suspicious(text: bytes) -> bool:
     """Whether it may hold NUL characters, or be nested too deeply."""
-    return (_BACKSLASH in text and b"\\u0000" in text) or (len(text) > _SHALLOW and _brackets(text) > _MOST_BRACKETS)
+    return _has_nul(text) or (len(text) > _SHALLOW and _brackets(text) > _MOST_BRACKETS)
+
+
+def _has_nul(text: bytes) -> bool:
+    return _BACKSLASH in text and b"\\u0000" in text
 
 
 def _brackets(text: bytes) -> int:

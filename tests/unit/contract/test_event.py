@@ -74,6 +74,19 @@ def test_numbers_no_double_can_hold_are_refused_where_they_stand(number: str) ->
     assert faults(with_property(f'[0,{{"b":{number}}}]')) == [("not_storable", ("properties", "a", 1, "b"))]
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
+def test_such_numbers_are_found_in_events_that_are_not_written_the_plain_way_too(number: str) -> None:
+    body = with_property(f'[{{"b":{number}}}]')
+    assert faults(f'{body[:-1]},"occurred_at":"2026-01-01T00:00:00+01:00"}}') == [
+        ("not_storable", ("properties", "a", 0, "b"))
+    ]
+
+
+def test_many_brackets_that_are_not_deep_are_accepted_as_they_are() -> None:
+    flat = with_property(f"[{','.join(['[]'] * 1000)}]")
+    assert bytes(decode(encode(parse(flat), EVENT_ID, RECEIVED_AT)).properties).decode() in flat
+
+
 def test_nul_characters_are_refused_wherever_they_are() -> None:
     assert faults(with_property('"x\\u0000y"')) == [("not_storable", ("properties", "a"))]
     assert faults(with_property('{"\\u0000":1}')) == [("not_storable", ("properties", "a"))]
