@@ -45,6 +45,11 @@ class Intake:
         return self._link.up
 
     @property
+    def kafka(self) -> str:
+        """Whether Kafka takes records, in words."""
+        return self._link.state
+
+    @property
     def can_take(self) -> bool:
         return self._link.up or self._spool.has_room
 

@@ -12,6 +12,7 @@ class Link:
 
     def __init__(self, metrics: ApiMetrics) -> None:
         self._up = False
+        self._was_up = False
         self._since = monotonic()
         self.client_is_suspect = False
         metrics.producer_up.set_function(lambda: self._up)
@@ -21,13 +22,21 @@ class Link:
         return self._up
 
     @property
+    def state(self) -> str:
+        if self._up:
+            return "takes records"
+        if self._was_up:
+            return "does not take records: events go to the spool"
+        return "has not answered since the start: events go to the spool until it does"
+
+    @property
     def down_seconds(self) -> float:
         """0 while it is up."""
         return 0.0 if self._up else monotonic() - self._since
 
     def works(self) -> None:
         if not self._up:
-            self._up = True
+            self._up = self._was_up = True
             logger.info("Kafka takes records")
 
     def fails(self, why: str, *, client_is_suspect: bool = False) -> None:

@@ -59,7 +59,10 @@ async def test_readiness_names_what_it_rests_on(app: Lanes) -> None:
     assert ready.status == 200
     assert ready.json == {
         "status": "ready",
-        "checks": {"kafka": "does not take records: events go to the spool", "spool": "holds 0 records"},
+        "checks": {
+            "kafka": "has not answered since the start: events go to the spool until it does",
+            "spool": "holds 0 records",
+        },
     }
 
 
