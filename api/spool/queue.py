@@ -78,6 +78,8 @@ class Spool:
         self._keys = await self._on_disk(lambda: Keys(self._file.keys()))
         self._bytes, self._oldest, last = await self._on_disk(self._file.totals)
         self._count = self._keys.records
+        if self._file.path != self._path:
+            logger.warning("another process has the spool {}: this one's is {}", self._path, self._file.path)
         if self._count:
             logger.warning("{} holds {} records from before: draining them first", self._file.path, self._count)
         self._committing = asyncio.create_task(self._commit_for_ever(), name="spool-commits")

@@ -79,6 +79,22 @@ def test_a_second_process_is_turned_away(tmp_path: Path) -> None:
     SpoolFile(tmp_path / "spool.db").close()
 
 
+@pytest.mark.anyio
+async def test_a_second_gateway_with_the_same_path_takes_a_place_of_its_own(
+    tmp_path: Path, metrics: ApiMetrics
+) -> None:
+    first = Spool(tmp_path / "spool.db", 10**6, metrics)
+    second = Spool(tmp_path / "spool.db", 10**6, ApiMetrics(CollectorRegistry()))
+    await first.start()
+    await second.start()
+    second.put(7, record(), lambda _: None)
+    assert await first.read(10**9, 10) == await first.read_orphan(10) == []
+    assert {"spool.db", "spool-2.db"} <= set(os.listdir(tmp_path))
+    await second.stop()
+    assert [found.seq for found in await first.read_orphan(10)] == [7]
+    await first.stop()
+
+
 @pytest.mark.parametrize("garbage", [b"garbage " * 1000, b"SQLite format 3\x00" + b"\xff" * 5000])
 def test_a_corrupt_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, garbage: bytes) -> None:
     path = tmp_path / "spool.db"
