@@ -1,6 +1,6 @@
 """A poll's records, decoded: the unit that is logged, stored and committed as one."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,6 +12,9 @@ from contract.codec import StoredReading, decode
 from contract.event import SCHEMA_VERSION
 from worker.errors import Undecodable
 from worker.metrics import Parked
+
+Place = tuple[int, int]
+"""Partition and offset."""
 
 
 class EventRecord(NamedTuple):
@@ -31,8 +34,7 @@ class DeadRecord(NamedTuple):
     detail: str
 
     @property
-    def place(self) -> tuple[int, int]:
-        """Partition and offset."""
+    def place(self) -> Place:
         return self.record.partition, self.record.offset
 
 
@@ -51,10 +53,17 @@ class Batch:
         self.events: list[EventRecord] = []
         self.dead: list[DeadRecord] = []
         self.spans: dict[int, Span] = {}
-        self.parked: set[tuple[int, int]] = set()
+        self.parked: set[Place] = set()
 
     def __len__(self) -> int:
         return len(self.events) + len(self.dead)
+
+    def fates(self, dead: Collection[Place]) -> list[bool]:
+        """For each record, in the order of partitions and offsets, whether it is among these."""
+        if not dead:
+            return [False] * len(self)
+        places = [(event.record.partition, event.record.offset) for event in self.events]
+        return [place in dead for place in sorted(places + [record.place for record in self.dead])]
 
     def bury(self, dead: DeadRecord) -> None:
         """Add a record that could not even be handed over."""

@@ -14,6 +14,7 @@ from loguru import logger
 
 from contract.topics import EVENTS
 from worker.batch import Batch, DeadRecord
+from worker.commits import Commits
 from worker.dead_letters import DeadLetterLimit, DeadLetters
 from worker.errors import DeadLettersUnavailable, Fenced, StoreUnavailable
 from worker.event_log import EventLog
@@ -26,7 +27,6 @@ from worker.subscription import Subscription
 from worker.watchdog import Watchdog
 
 _POLL_MS = 200
-_COMMIT_SECONDS = 0.2
 _FIRST_RETRY_SECONDS = 0.1
 
 
@@ -54,8 +54,7 @@ class Worker:
         self._retry_max_seconds, self._beat, self._stop = retry_max_seconds, beat, stop
         self._positions = Positions(subscription, store, metrics)
         self._latency = Latency(metrics)
-        self._uncommitted: dict[TopicPartition, int] = {}
-        self._committed_at = 0.0
+        self._commits = Commits(subscription.commit, metrics)
 
     def run(self) -> None:
         """Returns when it was told to stop and the batch in hand is stored, or cannot be stored now.
@@ -67,10 +66,9 @@ class Worker:
             batch = self._next_batch()
             if len(batch):
                 self._finish(batch)
-            if not len(batch) or monotonic() - self._committed_at >= _COMMIT_SECONDS:
-                self._commit()
+            self._commits.offer(self._positions.all, idle=not len(batch))
             self._watch()
-        self._commit()
+        self._commits.make(self._positions.all)
 
     def halt(self) -> None:
         """Consume nothing, keep the partitions and the metrics, until told to stop.
@@ -78,7 +76,7 @@ class Worker:
         A process that ended here would be restarted, and park a little more each time.
         """
         self._metrics.halted.set(1)
-        self._commit()
+        self._commits.make(self._positions.all)
         while not self._stop.is_set():
             self._subscription.pause()
             self._subscription.poll(_POLL_MS)
@@ -86,7 +84,8 @@ class Worker:
     def _next_batch(self) -> Batch:
         """Empty when there is nothing, or when a new partition's place cannot be asked now."""
         polled = {} if self._subscription.stumbled else self._subscription.poll(_POLL_MS)
-        self._positions.forget(self._subscription.moved())
+        self._positions.forget(moved := self._subscription.moved())
+        self._commits.forget(moved)
         batch = Batch(time())
         expected = {partition: self._positions.get(partition) for partition in polled}
         if not self._place():
@@ -164,16 +163,15 @@ class Worker:
         return True
 
     def _park(self, batch: Batch, dead: Sequence[DeadRecord]) -> None:
-        self._limit.check(len(batch), len(dead))
+        self._limit.check(batch.fates({record.place for record in dead}))
         self._dead_letters.park([record for record in dead if record.place not in batch.parked])
         batch.parked.update(record.place for record in dead)  # a second attempt need not do it again
 
     def _stored(self, batch: Batch, tally: Tally) -> None:
         self._metrics.store_up.set(1)
-        self._limit.count(len(batch), tally.dead)
+        self._limit.count(batch.fates(batch.parked))
         self._positions.move(batch.spans.items())
         self._positions.observe_lag()
-        self._uncommitted |= {TopicPartition(EVENTS.name, p): span.next_offset for p, span in batch.spans.items()}
         self._metrics.rows.labels("stored").inc(tally.stored)
         self._metrics.rows.labels("duplicate").inc(tally.duplicate)
         self._latency.observe(batch.events, batch.polled_at, time())
@@ -193,24 +191,6 @@ class Worker:
         self._subscription.resume()
         self._watchdog.excuse()
         self._metrics.paused.set(0)
-
-    def _commit(self) -> None:
-        if not self._uncommitted:
-            return
-        began = monotonic()
-        try:
-            self._subscription.commit(self._uncommitted)
-        except kafka_errors.KafkaError as error:
-            # Harmless: the table has the offsets. The next commit covers this one.
-            self._metrics.commits.labels("failed").inc()
-            self._metrics.errors.labels(Step.COMMIT).inc()
-            logger.warning("Kafka did not take a commit: {}", error)
-        else:
-            self._metrics.commits.labels("ok").inc()
-            self._metrics.last_commit.set(time())
-            self._metrics.commit_duration.observe(monotonic() - began)
-        self._uncommitted.clear()
-        self._committed_at = monotonic()
 
     def _watch(self) -> None:
         try:

@@ -104,3 +104,11 @@ def test_a_span_covers_good_and_bad_and_what_lies_between() -> None:
     assert batch.spans == {3: Span(5, 10), 4: Span(0, 3)}
     assert len(batch) == 4
     assert (len(batch.events), len(batch.dead)) == (3, 1)
+
+
+def test_fates_are_in_the_order_of_partitions_and_offsets() -> None:
+    batch = batch_of(consumed(value(), offset=17), consumed(b"no event", offset=18))
+    places = [(event.record.partition, event.record.offset) for event in batch.events]
+    assert batch.fates(()) == [False, False]
+    assert batch.fates({record.place for record in batch.dead}) == [False, True]
+    assert batch.fates(places) == [True, False]

@@ -7,9 +7,9 @@ from worker.errors import TooManyDeadLetters
 
 
 def take(limit: DeadLetterLimit, records: int, dead: int) -> None:
-    """A batch that is let through and done with."""
-    limit.check(records, dead)
-    limit.count(records, dead)
+    """A batch that is let through and done with; its dead come last."""
+    limit.check(fates := [False] * (records - dead) + [True] * dead)
+    limit.count(fates)
 
 
 def test_now_and_then_a_dead_letter_is_normal() -> None:
@@ -20,7 +20,7 @@ def test_now_and_then_a_dead_letter_is_normal() -> None:
 
 def test_a_run_within_one_batch_trips() -> None:
     with pytest.raises(TooManyDeadLetters, match="100 records in a row"):
-        DeadLetterLimit(100, 1).check(100, 100)
+        DeadLetterLimit(100, 1).check([True] * 100)
 
 
 def test_a_run_over_many_batches_trips_at_its_end() -> None:
@@ -36,6 +36,21 @@ def test_a_good_record_ends_a_run() -> None:
     for _ in range(10):
         take(limit, 99, 99)
         take(limit, 1, 0)
+
+
+def test_a_good_record_within_a_batch_ends_a_run() -> None:
+    limit = DeadLetterLimit(100, 1)
+    limit.check([True] * 99 + [False] + [True] * 99)
+    with pytest.raises(TooManyDeadLetters, match="100 records in a row"):
+        limit.check([False] + [True] * 100 + [False])
+
+
+def test_a_run_goes_on_from_the_end_of_one_batch_to_the_begin_of_the_next() -> None:
+    limit = DeadLetterLimit(100, 1)
+    take(limit, 100, 60)
+    limit.check([True] * 39 + [False])
+    with pytest.raises(TooManyDeadLetters, match="100 records in a row"):
+        limit.check([True] * 40 + [False])
 
 
 def test_a_share_trips_once_enough_records_were_seen() -> None:
