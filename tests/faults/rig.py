@@ -29,6 +29,9 @@ from tests.faults.ledger import Ledger
 from tests.faults.proxy import Proxy
 from tests.waiting import until
 
+PUBLISHERS = ("kafka-python", "librdkafka")
+"""Values of API_PUBLISHER, which shall make no difference."""
+
 
 class Rig:
     """A stack, with a proxy before Kafka and one before PostgreSQL for those processes that are sent through them."""

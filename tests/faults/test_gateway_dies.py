@@ -7,17 +7,23 @@ import requests
 
 from tests.faults.conftest import Note
 from tests.faults.ledger import PUBLISHED, SPOOLED
-from tests.faults.rig import Rig
+from tests.faults.rig import PUBLISHERS, Rig
 from tests.waiting import until
 
 
-def test_a_gateway_killed_again_and_again_under_load_loses_nothing_it_has_answered(rig: Rig, note: Note) -> None:
+@pytest.mark.parametrize("publisher", PUBLISHERS)
+def test_a_gateway_killed_again_and_again_under_load_loses_nothing_it_has_answered(
+    rig: Rig, note: Note, publisher: str
+) -> None:
+    environment = {"API_PUBLISHER": publisher}
+    rig.stack.restart("api", environment=environment)
+    until(rig.kafka_answers, within=30)
     ledger = rig.ledger()
     with ledger.sending(per_second=200):
         for _ in range(3):
             until(ledger.publishes(150), within=30)
             rig.stack.kill("api")
-            rig.stack.start("api")
+            rig.stack.start("api", environment=environment)
     note(ledger.settle(within=60))
 
 

@@ -5,14 +5,17 @@ import pytest
 from tests.faults.conftest import Note
 from tests.faults.ledger import PUBLISHED, SPOOLED
 from tests.faults.pulse import Pulse
-from tests.faults.rig import Rig
+from tests.faults.rig import PUBLISHERS, Rig
 from tests.waiting import until
 
 IN_TIME = 5.0
 """Seconds: the deadline for an answer is 2, and this machine may be busy."""
 
 
-def test_a_killed_broker_loses_no_event(rig: Rig, note: Note) -> None:
+@pytest.mark.parametrize("publisher", PUBLISHERS)
+def test_a_killed_broker_loses_no_event(rig: Rig, note: Note, publisher: str) -> None:
+    rig.stack.restart("api", environment={"API_PUBLISHER": publisher})
+    until(rig.kafka_answers, within=30)
     ledger = rig.ledger()
     with Pulse(rig.stack.api_url) as pulse, ledger.sending(per_second=200):
         until(lambda: ledger.answered(PUBLISHED) > 200, within=30)
