@@ -1,6 +1,6 @@
 # Every target sets up what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test test-compose test-faults chaos drills bench bench-check
+.PHONY: help setup demo down test test-compose test-faults test-browser chaos drills bench bench-check
 
 PYTHON ?= python3
 COMPOSE ?= docker compose
@@ -28,6 +28,9 @@ test-compose: .venv/.dev ## Run the journey through docker-compose.yml; COMPOSE=
 
 test-faults: .venv/.dev ## Run the fault tests that take minutes as well
 	$(RUN)pytest -m long tests/faults
+
+test-browser: .venv/.dev ## Look at the board in Chromium, live and saved (2 min; needs chromium on the PATH)
+	$(RUN)pytest tests/browser
 
 SECONDS ?= 600
 chaos: .venv/.dev ## Draw faults and load for SECONDS from SEED, then balance the books
