@@ -24,6 +24,11 @@ class Prometheus:
         assert len(found) <= 1, f"{query} has {len(found)} series"
         return float(found[0]["value"][1]) if found else None
 
+    def samples(self, selector: str, since: float) -> list[tuple[float, float]]:
+        """The samples of one series since then, as times and values: what is stored, nothing drawn between."""
+        (series,) = self._get("query", query=f"{selector}[{int(time() - since) + 1}s]")["result"]
+        return [(at, float(value)) for at, value in series["values"] if at >= since]
+
     def firing(self) -> set[str]:
         """The alerts that fire."""
         found = self._get("query", query='ALERTS{alertstate="firing"}')["result"]
