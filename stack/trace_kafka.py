@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
-from json import loads
 from time import time
 from typing import Any, Final
 from uuid import UUID
@@ -11,6 +10,7 @@ from uuid import UUID
 from kafka import KafkaConsumer
 from kafka import errors as kafka_errors
 from kafka.structs import TopicPartition
+from pydantic_core import from_json
 
 from contract.topics import EVENTS
 from stack.trace import Place, Trace
@@ -18,6 +18,7 @@ from stack.trace import Place, Trace
 _ANSWER_MS: Final = 5_000
 _POLL_MS: Final = 1_000
 _SEARCHED_SECONDS: Final = 3_600
+_UNREADABLE: Final = (kafka_errors.CorruptRecordError, kafka_errors.UnsupportedCodecError)
 _CLOCK_SECONDS: Final = 60  # by which the clocks of broker and gateway may differ
 
 
@@ -60,6 +61,7 @@ def _at(consumer: KafkaConsumer, place: Place) -> Any | None:
 def _search(consumer: KafkaConsumer, event_id: UUID) -> Any | None:
     """The first record of the event among those appended since it was made, as far as its id tells, or lately."""
     since = int(1000 * (_made_at(event_id) or time() - _SEARCHED_SECONDS)) - 1000 * _CLOCK_SECONDS
+    needle = str(event_id).encode()
     partitions = [TopicPartition(EVENTS.name, number) for number in range(EVENTS.partitions)]
     begins = consumer.offsets_for_times(dict.fromkeys(partitions, since), timeout_ms=_ANSWER_MS)
     for partition, begin in begins.items():
@@ -67,16 +69,19 @@ def _search(consumer: KafkaConsumer, event_id: UUID) -> Any | None:
             consumer.assign([partition])
             consumer.seek(partition, begin.offset)
             for record in _records(consumer, partition):
-                if _event_in(record.value).get("event_id") == str(event_id):
+                if needle in (record.value or b"") and _event_in(record.value).get("event_id") == str(event_id):
                     return record
     return None
 
 
 def _records(consumer: KafkaConsumer, partition: TopicPartition) -> Iterator[Any]:
-    """From where the consumer stands to the present end."""
+    """From where the consumer stands to the present end, but for those that Kafka's client cannot unpack."""
     end = _end(consumer, partition)
-    while consumer.position(partition, timeout_ms=_ANSWER_MS) < end:
-        yield from consumer.poll(timeout_ms=_POLL_MS).get(partition, ())
+    while (at := consumer.position(partition, timeout_ms=_ANSWER_MS)) < end:
+        try:
+            yield from consumer.poll(timeout_ms=_POLL_MS).get(partition, ())
+        except _UNREADABLE:  # those before it have been returned, so it is the next one
+            consumer.seek(partition, at + 1)
 
 
 def _first(consumer: KafkaConsumer, partition: TopicPartition) -> int:
@@ -96,8 +101,8 @@ def _made_at(event_id: UUID) -> float | None:
 
 def _event_in(value: bytes | None) -> dict[str, Any]:
     """Empty for what is no event."""
-    with suppress(ValueError):
-        event = loads(value or b"")
+    with suppress(ValueError):  # whatever is in the topic: pydantic's reader has a limit of depth, and raises only this
+        event = from_json(value or b"")
         if isinstance(event, dict):
             return event
     return {}

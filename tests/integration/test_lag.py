@@ -5,13 +5,14 @@ from time import sleep, time
 from typing import NamedTuple
 
 import pytest
+from kafka import KafkaAdminClient
 
 from contract.signals import SCRAPE_INTERVAL_SECONDS
 from contract.topics import EVENTS, WORKER_GROUP
 from stack.stack import Stack
 from tests.integration.gateway import Client, event
 from tests.integration.observed import Prometheus
-from tests.integration.topic import TopicReader
+from tests.integration.topic import Ends, TopicReader
 from tests.waiting import until
 
 RECORDS = f'group:lag_records:sum{{consumergroup="{WORKER_GROUP}"}}'
@@ -29,6 +30,13 @@ class Truth(NamedTuple):
     appended_at: float
 
 
+def committed(stack: Stack) -> Ends:
+    """The group's offsets as Kafka has them."""
+    with KafkaAdminClient(bootstrap_servers=stack.kafka_bootstrap) as admin:
+        commits = admin.list_group_offsets({WORKER_GROUP: None})[WORKER_GROUP]
+    return {place: commit.offset for place, commit in commits.items()}
+
+
 @pytest.fixture(scope="module")
 def prometheus(stack: Stack) -> Prometheus:
     return Prometheus(stack.prometheus_url)
@@ -37,6 +45,7 @@ def prometheus(stack: Stack) -> Prometheus:
 @pytest.fixture(scope="module")
 def waiting(stack: Stack, gateway: Client, events: TopicReader, prometheus: Prometheus) -> Iterator[Truth]:
     """Every worker is dead, and has been since before the first of ten events."""
+    until(lambda: committed(stack) == events.ends(), within=60)
     until(lambda: prometheus.value(RECORDS) == 0 and prometheus.value(SECONDS) == 0, within=60)
     stack.kill("worker")
     try:

@@ -98,6 +98,17 @@ def test_an_event_nobody_knows_is_unknown_and_exit_code_1(told: Told) -> None:
     assert (document["status"], document["stations"], document["silent"]) == ("unknown", [], {})
 
 
+def test_a_hostile_record_does_not_end_the_search(stack: Stack, told: Told) -> None:
+    event_id = str(uuid4())
+    producer = KafkaProducer(bootstrap_servers=stack.kafka_bootstrap)
+    for value in (b"[" * 100_000, b'"' + event_id.encode() + b'"', b"[" * 100_000 + event_id.encode(), b"\xff", None):
+        for partition in range(EVENTS.partitions):
+            producer.send(EVENTS.name, value, key=b"hostile", partition=partition)
+    producer.flush(timeout=10)
+    producer.close(timeout=10)
+    assert told(event_id, code=1)["silent"] == {}
+
+
 def test_an_event_in_a_spool_is_found_there_while_kafka_is_away(stack: Stack, state: State, told: Told) -> None:
     (nobody,) = free_ports(1)
     replace(state, ports=replace(stack.ports, kafka=(nobody,))).save(stack.home)
