@@ -40,6 +40,8 @@ def test_a_published_events_record_is_where_the_answer_says(gateway: Client, eve
     ]
     value = loads(record.value)
     assert before <= datetime.fromisoformat(value.pop("received_at")) <= datetime.now(UTC)
+    assert value.pop("occurred_at") == "2026-01-01T10:00:00Z"
+    del sent["occurred_at"]
     assert value == sent
 
 
