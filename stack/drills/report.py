@@ -24,13 +24,18 @@ def rows(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, ...]]:
 
 
 def _alert(outcome: Outcome, episode: Episode) -> tuple[str, str, str, str]:
-    along = "" if episode.alert in outcome.drill.expected else " (along)"
     return (
-        episode.alert + along,
+        episode.alert + _role(outcome, episode),
         _seconds(episode.began, outcome.injected),
         _seconds(episode.fired, outcome.injected),
         _seconds(episode.ended, outcome.healed),
     )
+
+
+def _role(outcome: Outcome, episode: Episode) -> str:
+    if episode.alert in outcome.drill.expected:
+        return ""
+    return " (along)" if episode.alert in outcome.drill.along else " (unexpected)"
 
 
 def _seconds(moment: float | None, since: float) -> str:

@@ -28,6 +28,11 @@ def test_what_never_happened_says_so() -> None:
     ]
 
 
+def test_an_alert_nobody_expects_is_called_that() -> None:
+    surprised = Outcome(DRILL, 100, 130, BOOKS, [Episode("D", 101, 102, 131)])
+    assert next(rows([surprised]))[2] == "D (unexpected)"
+
+
 def test_the_report_has_its_date_its_verdict_and_the_events() -> None:
     report = render([PASSED], rate=50, when=0)
     assert report.startswith("# Drills of 1970-01-01 00:00 UTC: all 1 passed\n")
