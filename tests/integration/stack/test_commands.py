@@ -4,11 +4,8 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 
 import psutil
 import pytest
@@ -17,15 +14,8 @@ import requests
 from stack.home import ROOT, Home
 from stack.postgres import place, runner
 from stack.state import State, processes
+from tests.integration.stack.commands import command, run, running_home
 from tests.waiting import until
-
-
-def command(home: Home, verb: str, *options: str) -> list[str]:
-    return [sys.executable, "-m", "stack", verb, "--home", str(home.root), *options]
-
-
-def run(home: Home, verb: str, *options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command(home, verb, *options), cwd=ROOT, capture_output=True, text=True, timeout=240)
 
 
 def pids(home: Home) -> dict[str, int]:
@@ -58,13 +48,8 @@ def where(home: Home, event: str) -> str:
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    """A running stack, in a folder that is closed to every account but the caller's."""
-    home = Home(Path(mkdtemp(prefix="event-pipeline-")))
-    started = run(home, "up", "--free-ports")
-    assert started.returncode == 0, started.stderr
-    yield home
-    run(home, "down", "--volumes")
-    rmtree(home.root)
+    with running_home() as home:
+        yield home
 
 
 @pytest.fixture

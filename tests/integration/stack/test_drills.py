@@ -4,11 +4,8 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 
 import pytest
 
@@ -19,15 +16,8 @@ from stack.home import ROOT, Home
 from stack.lifecycle import running
 from stack.screen import Screen
 from stack.state import State
+from tests.integration.stack.commands import command, run, running_home
 from tests.waiting import until
-
-
-def command(home: Home, verb: str, *options: str) -> list[str]:
-    return [sys.executable, "-m", "stack", verb, "--home", str(home.root), *options]
-
-
-def run(home: Home, verb: str, *options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command(home, verb, *options), cwd=ROOT, capture_output=True, text=True, timeout=400)
 
 
 def state_of(home: Home) -> State:
@@ -38,12 +28,8 @@ def state_of(home: Home) -> State:
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    home = Home(Path(mkdtemp(prefix="event-pipeline-")))
-    started = run(home, "up", "--free-ports")
-    assert started.returncode == 0, started.stderr
-    yield home
-    run(home, "down", "--volumes")
-    rmtree(home.root)
+    with running_home() as home:
+        yield home
 
 
 @pytest.fixture
