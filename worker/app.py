@@ -20,7 +20,7 @@ from worker.probe import Probe
 from worker.settings import WorkerSettings
 from worker.store import Store
 from worker.subscription import Subscription
-from worker.watchdog import Watchdog
+from worker.watchdog import Joining, Watchdog
 
 
 @contextmanager
@@ -52,6 +52,7 @@ def build_worker(
             dead_letters,
             DeadLetterLimit(settings.dead_letter_max_run, settings.dead_letter_max_share),
             Watchdog(settings.stall_seconds),
+            Joining(max(settings.stall_seconds, 2 * settings.session_timeout_seconds)),
             Probe(partial(_reader, settings)),
             metrics,
             retry_max_seconds=settings.retry_max_seconds,

@@ -24,7 +24,7 @@ from worker.positions import Positions
 from worker.probe import Probe
 from worker.store import Store, Tally
 from worker.subscription import Subscription
-from worker.watchdog import Watchdog
+from worker.watchdog import Joining, Watchdog
 
 _POLL_MS = 200
 _FIRST_RETRY_SECONDS = 0.1
@@ -41,6 +41,7 @@ class Worker:
         dead_letters: DeadLetters,
         limit: DeadLetterLimit,
         watchdog: Watchdog,
+        joining: Joining,
         probe: Probe,
         metrics: WorkerMetrics,
         *,
@@ -50,7 +51,7 @@ class Worker:
     ) -> None:
         self._subscription, self._store, self._event_log = subscription, store, event_log
         self._dead_letters, self._limit, self._watchdog, self._metrics = dead_letters, limit, watchdog, metrics
-        self._probe = probe
+        self._probe, self._joining = probe, joining
         self._retry_max_seconds, self._beat, self._stop = retry_max_seconds, beat, stop
         self._positions = Positions(subscription, store, metrics)
         self._latency = Latency(metrics)
@@ -193,15 +194,21 @@ class Worker:
         self._metrics.paused.set(0)
 
     def _watch(self) -> None:
+        if self._joining.endless(self._subscription.rebalancing):
+            self._replace("the client joins its group and comes to no end")
+            return
         try:
             stuck = self._watchdog.stuck(self._positions.all, self._subscription.heads)
         except kafka_errors.KafkaError as error:
             logger.debug("whether a partition is stuck cannot be told now: {}", error)
             return
         if stuck:
-            logger.error("{} have records and don't move: joining the group again", sorted(stuck))
-            self._metrics.errors.labels(Step.STALL).inc()
-            self._subscription.replace()
+            self._replace(f"{sorted(stuck)} have records and don't move")
+
+    def _replace(self, reason: str) -> None:
+        logger.error("{}: joining the group with a new one", reason)
+        self._metrics.errors.labels(Step.STALL).inc()
+        self._subscription.replace()
 
     def _observe_polled(self, batch: Batch) -> None:
         self._metrics.batch.observe(len(batch))

@@ -49,7 +49,7 @@ class WorkerSettings(BaseSettings):
     session_timeout_seconds: float = Field(10, gt=1, description="Silence after which the group drops a worker.")
     retry_max_seconds: float = Field(5, gt=0, description="Longest pause between two attempts at PostgreSQL.")
     stall_seconds: float = Field(
-        30, gt=0, description="Standstill of a partition with records before a new client is tried."
+        30, gt=0, description="Standstill of a partition with records, or of a rebalance, before a new client is tried."
     )
     shutdown_seconds: float = Field(10, gt=0, description="Longest wait for the batch in hand at a stop.")
     dead_letter_max_run: int = Field(1000, ge=1, description="Dead letters in a row that stop the worker.")

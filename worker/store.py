@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 from loguru import logger
+from msgspec import UnsetType
+from msgspec.json import encode
 
 from worker.batch import Batch, DeadRecord, EventRecord, Span
 from worker.connection import Connection
@@ -154,15 +156,16 @@ def _rows(events: Iterable[EventRecord]) -> bytes:
 def _row(stored: EventRecord) -> str:
     """A line of COPY's text format: columns as in the query ``copy``."""
     event, record = stored.event, stored.record
+    properties = encode(event.properties).decode().replace("\\", r"\\")  # JSON has no raw controls
     return (
         f"{event.event_id}\t{event.event_type}\t{_escape(event.user_id)}\t{event.occurred_at or _NULL}"
-        f"\t{event.received_at}\t{_text(event.source)}\t{_escape(bytes(event.properties).decode())}\tevents"
+        f"\t{event.received_at}\t{_text(event.source)}\t{properties}\tevents"
         f"\t{record.partition}\t{record.offset}\t{_appended(stored.appended_at)}\t{_text(stored.request_id)}\n"
     )
 
 
-def _text(value: str | None) -> str:
-    return _NULL if value is None else _escape(value)
+def _text(value: str | UnsetType | None) -> str:
+    return _escape(value) if isinstance(value, str) else _NULL
 
 
 _appended = lru_cache(maxsize=64)(datetime.isoformat)  # records that were appended together have the same

@@ -8,17 +8,15 @@ from typing import Any
 from kafka import KafkaConsumer
 from kafka import errors as kafka_errors
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.structs import OffsetAndMetadata, TopicPartition
+from kafka.structs import MemberState, OffsetAndMetadata, TopicPartition
 from loguru import logger
 
 from contract.topics import EVENTS
 from worker.metrics import Step, WorkerMetrics
 from worker.probe import UNREADABLE
-from worker.spin import Spin
 
 _ANSWER_MS = 5_000
 _ERROR_PAUSE_SECONDS = 0.2
-_SPIN_SECONDS = 20
 _ERRORS = 20  # in a row; then a new client has better chances than this one
 
 
@@ -30,11 +28,9 @@ class Subscription:
         self._moved = deque[TopicPartition]()
         self._errors = 0
         self._stumbled = False
-        self._spin = Spin(_SPIN_SECONDS)
         self._consumer = self._subscribe()
 
     def poll(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
-        self._spin.begin()
         try:
             polled: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=timeout_ms)
         except UNREADABLE as error:
@@ -49,10 +45,6 @@ class Subscription:
             return {}
         self._errors = 0
         self._metrics.last_poll.set(time())
-        if self._spin.goes_on(empty=not polled):
-            logger.error("the Kafka client is busy and brings nothing: joining the group again")
-            self._metrics.errors.labels(Step.STALL).inc()
-            self.replace()
         return polled
 
     @property
@@ -68,6 +60,11 @@ class Subscription:
     def moved(self) -> set[TopicPartition]:
         """Partitions given, taken or fetched wrongly since the last call: where they go on must be asked anew."""
         return {self._moved.popleft() for _ in range(len(self._moved))}
+
+    @property
+    def rebalancing(self) -> bool:
+        """Whether the client has begun to join the group and not ended."""
+        return bool(self._consumer.group_metadata().state == MemberState.REBALANCING)
 
     def assignment(self) -> set[TopicPartition]:
         assigned: set[TopicPartition] = self._consumer.assignment()

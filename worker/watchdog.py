@@ -1,7 +1,9 @@
-"""Notices a partition that has records and does not move.
+"""Notices a Kafka client that is stuck, and tells nobody; a new one is the cure.
 
-A client that has lost track of a partition never fetches it again, and tells nobody: the lag of that partition grows
-while everything else looks well (https://github.com/dpkp/kafka-python/issues/3131 was one way to get there).
+One that has lost track of a partition never fetches it again: the lag of that partition grows while everything else
+looks well (https://github.com/dpkp/kafka-python/issues/3131 was one way to get there). One whose joining was cut off
+by a broker's death can believe for ever that it joins: kafka-python 3.0.12 then goes on to fetch, but its heartbeats
+have ended, the group goes on without it, none of its commits is taken, and its polls take a core.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -34,3 +36,22 @@ class Watchdog:
     def excuse(self) -> None:
         """Nothing was meant to move since the last look."""
         self._behind.clear()
+
+
+class Joining:
+    """A rebalance is endless after so many ``seconds``: longer than a session lasts, which is what it may wait for."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._since: float | None = None
+
+    def endless(self, rebalancing: bool) -> bool:
+        """To be asked again and again; what it has told it tells again only after as long."""
+        if not rebalancing:
+            self._since = None
+            return False
+        self._since = self._since or self._clock()
+        if self._clock() - self._since < self._seconds:
+            return False
+        self._since = None
+        return True

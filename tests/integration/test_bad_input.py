@@ -1,7 +1,7 @@
 """Whatever comes over HTTP, the answer is a 4xx with a problem, nothing reaches Kafka, and the next request works."""
 
 import gzip
-from json import dumps
+from json import dumps, loads
 
 import pytest
 
@@ -108,7 +108,7 @@ def test_more_faults_than_anybody_reads_are_counted_not_listed(gateway: Client) 
     body = EVENT[:-1] + b"".join(b',"%d":1' % number for number in range(20_000)) + b"}"
     refused = gateway.post("/register_event", data=body, headers=JSON)
     (fault,) = problem(refused, 422, "validation")["errors"]
-    assert fault["message"].startswith("Object has 2000")  # and those that are known
+    assert fault["message"] == f"Object has {20_000 + len(loads(EVENT))} fields, most of them unknown"
     assert len(refused.content) < 1_000
 
 

@@ -84,7 +84,7 @@ def test_such_numbers_are_found_in_events_that_are_not_written_the_plain_way_too
 
 def test_many_brackets_that_are_not_deep_are_accepted_as_they_are() -> None:
     flat = with_property(f"[{','.join(['[]'] * 1000)}]")
-    assert bytes(decode(encode(parse(flat), EVENT_ID, RECEIVED_AT)).properties).decode() in flat
+    assert decode(encode(parse(flat), EVENT_ID, RECEIVED_AT)).properties == loads(flat)["properties"]
 
 
 def test_nul_characters_are_refused_wherever_they_are() -> None:
@@ -97,7 +97,7 @@ def test_nul_characters_are_refused_wherever_they_are() -> None:
 @pytest.mark.parametrize("text", ['"NaN"', '"Infinity and beyond"', '"\\\\u0000"', '{"NaN":1}'])
 def test_text_that_only_looks_suspicious_is_accepted(text: str) -> None:
     value = encode(parse(with_property(text)), EVENT_ID, RECEIVED_AT)
-    assert loads(bytes(decode(value).properties)) == parse(with_property(text)).properties
+    assert decode(value).properties == parse(with_property(text)).properties
 
 
 @pytest.mark.parametrize("body", ["null", "[]", "1", '"text"', "true", f"[{MINIMAL}]"])

@@ -1,10 +1,10 @@
-"""When a partition is stuck, and when it only looks so."""
+"""When a partition or a rebalance is stuck, and when it only looks so."""
 
 from collections.abc import Collection, Mapping
 
 from kafka.structs import TopicPartition
 
-from worker.watchdog import Watchdog
+from worker.watchdog import Joining, Watchdog
 
 A, B = TopicPartition("events", 0), TopicPartition("events", 1)
 
@@ -45,3 +45,32 @@ def test_between_two_looks_nobody_is_asked() -> None:
         raise AssertionError
 
     assert Watchdog(60).stuck({A: 3}, never) == set()
+
+
+class Clock:
+    """Moves by a second whenever it is read."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def test_a_rebalance_that_lasts_is_endless() -> None:
+    joining = Joining(20, Clock())
+    assert any(joining.endless(rebalancing=True) for _ in range(30))
+
+
+def test_rebalances_that_end_are_not() -> None:
+    joining = Joining(20, Clock())
+    for _ in range(10):
+        assert not any(joining.endless(rebalancing=True) for _ in range(5))
+        assert not joining.endless(rebalancing=False)
+
+
+def test_an_endless_rebalance_is_told_again_only_after_as_long() -> None:
+    joining = Joining(20, Clock())
+    told = [joining.endless(rebalancing=True) for _ in range(100)]
+    assert 3 <= sum(told) <= 5
