@@ -40,7 +40,7 @@ def main() -> int:
     )
     gc.collect()
     gc.freeze()  # what lives from here to the end need not be looked at again
-    gc.set_threshold(20_000, 20, 50)  # a batch makes thousands of objects, none of them in a cycle
+    gc.set_threshold(100_000, 20, 50)  # a batch makes thousands of objects, none of them in a cycle
     server = Server(config)
     server.run(sockets=[_shared(settings.host, settings.port)] if settings.reuse_port else None)
     return 0 if server.started else 1

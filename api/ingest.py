@@ -107,7 +107,7 @@ class RegisterEvent(Ingest):
         if isinstance(result, GatewayError):
             raise result
         self._count(type(result))
-        self._recent.note(call.request_id, [(record.event_id, result)])
+        self._recent.note(call.request_id, {record.event_id: result})
         if self._journal.on:
             self._journal.answered(call.request_id, [record], [result])
         status = 201 if isinstance(result, Published) else 202
@@ -137,17 +137,17 @@ class RegisterEvents(Ingest):
         results = await receipt.results()
         if results and all(isinstance(result, Unavailable) for result in results):
             raise self._refused_whole(results)
-        accepted = [
-            (record.event_id, result)
+        accepted = {
+            record.event_id: result
             for record, result in zip(records, results, strict=True)
             if isinstance(record, Record) and not isinstance(result, GatewayError)
-        ]
+        }
         self._count_all(results)
         self._recent.note(call.request_id, accepted)
         if self._journal.on:
             self._journal.answered(call.request_id, records, results)
         body = f'{{"results":[{",".join(map(_result, count(), records, results))}]}}'.encode()
-        return Answer(200, body, event_id=accepted[0][0] if accepted else None)
+        return Answer(200, body, event_id=next(iter(accepted), None))
 
     def _refused_whole(self, results: Sequence[Result]) -> GatewayError:
         """One 503 for a batch that met nothing else: a client that reads no further than the status must know."""
@@ -176,8 +176,7 @@ def _result(index: int, record: Record | GatewayError, result: Result) -> str:
 def _place(record: Record, result: Accepted) -> str:
     """Where an accepted event is, as the members of a JSON object; ids and topics need no escaping."""
     if isinstance(result, Published):
-        partition, offset = result
-        return f'"event_id":"{record.event_id}",{_PUBLISHED}"partition":{partition},"offset":{offset}'
+        return f'"event_id":"{record.event_id}",{_PUBLISHED}"partition":{result.partition},"offset":{result.offset}'
     return f'"event_id":"{record.event_id}","status":"spooled"'
 
 

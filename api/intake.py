@@ -8,6 +8,8 @@ import asyncio
 from functools import partial
 from time import monotonic
 
+import msgspec
+
 from api.drain import Drain
 from api.errors import GatewayError, InvalidEvent, Overloaded, SpoolFull, TooLarge, Unconfirmed, Undeliverable
 from api.link import Link
@@ -19,14 +21,15 @@ from api.spool import Spool, SpoolBroken
 _TICK_SECONDS = 0.05
 
 
-class Waiting:
+class Waiting(msgspec.Struct, gc=False):
     """An event in flight: whose answer it is, and how long that may take."""
 
-    __slots__ = ("deadline", "index", "receipt", "record", "sent", "seq")
-
-    def __init__(self, seq: int, record: Record, receipt: Receipt, index: int, deadline: float) -> None:
-        self.seq, self.record, self.receipt, self.index, self.deadline = seq, record, receipt, index, deadline
-        self.sent = False
+    seq: int
+    record: Record
+    receipt: Receipt
+    index: int
+    deadline: float
+    sent: bool = False
 
 
 class Intake:

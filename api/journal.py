@@ -21,7 +21,7 @@ class Journal:
             if isinstance(result, GatewayError):
                 self.refused(request_id, result, event_id=event_id, index=index)
             elif isinstance(result, Published):
-                place = result._asdict()
+                place = {"partition": result.partition, "offset": result.offset}
                 logger.bind(request_id=request_id.decode(), event_id=event_id, **place).info("event published")
             else:
                 logger.bind(request_id=request_id.decode(), event_id=event_id).info("event spooled")

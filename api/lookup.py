@@ -1,6 +1,6 @@
 """Where an event is: what this process remembers of it, and what PostgreSQL knows."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
@@ -14,6 +14,8 @@ from pydantic import BaseModel, SecretStr
 from api.errors import Unavailable
 from api.record import Accepted, Published
 from contract.topics import EVENTS
+
+_Request = tuple[Mapping[str, Accepted], float, bytes]  # what became of its events, when it was answered, its id
 
 _REMEMBERED = 50_000
 _CONNECT_SECONDS = 3
@@ -40,37 +42,28 @@ class Recent:
 
     def __init__(self, most: int = _REMEMBERED) -> None:
         self._generation = most // 2
-        self._young: dict[str, tuple[Accepted, float, bytes]] = {}
-        self._old: dict[str, tuple[Accepted, float, bytes]] = {}
+        self._young: dict[str, _Request] = {}
+        self._old: dict[str, _Request] = {}
 
-    def note(self, request_id: bytes, places: Iterable[tuple[str, Accepted]]) -> None:
+    def note(self, request_id: bytes, places: Mapping[str, Accepted]) -> None:
         """Remember where these events of a request are, by their ids."""
-        now = time()
-        self._young.update((event_id, (place, now, request_id)) for event_id, place in places)
+        self._young |= dict.fromkeys(places, (places, time(), request_id))
         if len(self._young) > self._generation:
             self._old, self._young = self._young, {}
 
     def place(self, event_id: UUID) -> EventPlace:
-        match self._young.get(str(event_id)) or self._old.get(str(event_id)):
-            case None:
-                return EventPlace(event_id=event_id, status="unknown")
-            case Published(partition, offset), answered_at, request_id:
-                return EventPlace(
-                    event_id=event_id,
-                    status="published",
-                    topic=EVENTS.name,
-                    partition=partition,
-                    offset=offset,
-                    answered_at=_utc(answered_at),
-                    request_id=request_id.decode(),
-                )
-            case _, answered_at, request_id:
-                return EventPlace(
-                    event_id=event_id,
-                    status="spooled",
-                    answered_at=_utc(answered_at),
-                    request_id=request_id.decode(),
-                )
+        request = self._young.get(str(event_id)) or self._old.get(str(event_id))
+        if request is None:
+            return EventPlace(event_id=event_id, status="unknown")
+        places, answered_at, request_id = request
+        place = EventPlace(
+            event_id=event_id, status="spooled", answered_at=_utc(answered_at), request_id=request_id.decode()
+        )
+        if isinstance(found := places[str(event_id)], Published):
+            place.status, place.topic, place.partition, place.offset = (
+                "published", EVENTS.name, found.partition, found.offset,
+            )  # fmt: skip
+        return place
 
 
 class Lookup:

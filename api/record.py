@@ -4,8 +4,8 @@ from asyncio import get_running_loop
 from functools import lru_cache
 from random import getrandbits
 from time import gmtime, strftime, time_ns
-from typing import NamedTuple
 
+import msgspec
 from pydantic import ValidationError
 
 from api.errors import GatewayError, TooLarge, from_validation
@@ -16,8 +16,11 @@ from contract.topics import MAX_RECORD_BYTES
 _HEADROOM = 2_048  # what key, headers and framing add to a value, at most
 
 
-class Record(NamedTuple):
-    """A record for the topic ``events``; records with the same key keep their order."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A record for the topic ``events``; records with the same key keep their order.
+
+    This and what follows are made for each event, and never part of a cycle: what need not be tracked is not.
+    """
 
     event_id: str
     key: bytes
@@ -30,7 +33,7 @@ class Record(NamedTuple):
         return len(self.key) + len(self.value) + 128  # headers and bookkeeping, rounded up
 
 
-class Published(NamedTuple):
+class Published(msgspec.Struct, frozen=True, gc=False):
     """The broker has it, there."""
 
     partition: int
