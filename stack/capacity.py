@@ -12,7 +12,7 @@ class Rates:
     """Events a second that one process takes when it has a core to itself; from docs/performance.md, rounded down."""
 
     gateway_single: int = 8_000
-    gateway_batch: int = 28_000
+    gateway_batch: int = 38_000
     worker: int = 32_000
     postgres_rows: int = 150_000
     broker_bytes: int = 50_000_000
