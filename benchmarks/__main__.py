@@ -71,7 +71,7 @@ def _measure(chosen: list[Case], rounds: int, seconds: float) -> Results:
 def _parser() -> ArgumentParser:
     run = ArgumentParser(add_help=False)
     run.add_argument("--rounds", type=int, default=5, metavar="N", help="default: %(default)s")
-    run.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of each measurement; default: %(default)s")
+    run.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of each case; default: %(default)s")
     run.add_argument("--only", action="append", metavar="WORD", help="cases whose name has the word; saves nothing")
     parser = ArgumentParser("python -m benchmarks", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
