@@ -18,7 +18,7 @@ from prometheus_fastapi_instrumentator import Instrumentator
 from prometheus_fastapi_instrumentator.metrics import Info
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.admission import Admission, RequestIds, headers_of
 from api.errors import PROBLEM_TYPE, GatewayError, InternalError, InvalidEvent, Unavailable, json_pointer
@@ -98,9 +98,20 @@ class Lanes:
         self.app, self._lanes = app, lanes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, partial(_tell_plainly, send))
+            return
         hot = scope["type"] == "http" and scope["method"] == "POST"
         lane = self._lanes.get(scope["path"], self.app) if hot else self.app
         await lane(scope, receive, send)
+
+
+async def _tell_plainly(send: Send, message: Message) -> None:
+    """Why a gateway cannot start is said by the error; the way there, of which starlette tells, is ours to know."""
+    if message["type"] == "lifespan.startup.failed":
+        *_, reason = message["message"].strip().splitlines()
+        message = {**message, "message": f"the gateway cannot start: {reason}"}
+    await send(message)
 
 
 def _add_lookup(app: FastAPI, lookup: Lookup) -> None:

@@ -83,7 +83,7 @@ def _goals(results: Results) -> Iterator[tuple[str, ...]]:
         yield (
             goal.name,
             f"{sign} {goal.wanted:,g}{goal.unit}",
-            f"{goal.found:,.4g}{goal.unit}",
+            f"{goal.found:,.0f}{goal.unit}" if goal.found >= 1_000 else f"{goal.found:.4g}{goal.unit}",
             "" if goal.holds else "no",
         )
 

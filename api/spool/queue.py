@@ -28,6 +28,10 @@ T = TypeVar("T")
 _RETRY_SECONDS = 0.2
 
 
+class SpoolUnusable(Exception):
+    """There is no spool where the settings want it, so the gateway cannot start."""
+
+
 class SpoolBroken(Exception):
     """The disk refused; the record is not in the spool."""
 
@@ -73,8 +77,14 @@ class Spool:
         return key in self._keys
 
     async def start(self) -> int:
-        """Open the file; returns the highest sequence number it holds. Raises what SpoolFile raises."""
-        self._file = await self._on_disk(SpoolFile.first_free, self._path)
+        """Open the file; returns the highest sequence number it holds. Raises SpoolUnusable."""
+        try:
+            self._file = await self._on_disk(SpoolFile.first_free, self._path)
+        except (OSError, sqlite3.Error) as error:
+            raise SpoolUnusable(
+                f"The spool {self._path} cannot be opened: {error}."
+                " Set SPOOL_PATH to a file in a folder that can be written."
+            ) from error
         self._keys = await self._on_disk(lambda: Keys(self._file.keys()))
         self._bytes, self._oldest, last = await self._on_disk(self._file.totals)
         self._count = self._keys.records

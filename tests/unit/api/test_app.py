@@ -11,6 +11,7 @@ from api.app import Lanes, create_app
 from api.errors import PROBLEM_TYPE
 from api.metrics import Rejection
 from api.settings import ApiSettings, SpoolSettings
+from api.spool.queue import SpoolUnusable
 from contract.event import Event
 from tests.unit.api.asgi import Reply, problem
 
@@ -172,3 +173,24 @@ def _references(part: Any) -> list[str]:
         case list():
             return [name for value in part for name in _references(value)]
     return []
+
+
+async def test_a_gateway_without_a_place_for_its_spool_says_so_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "spool.db"
+    app = create_app(ApiSettings(metrics_port=0, spool=SpoolSettings(path=path)))
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    with pytest.raises(SpoolUnusable):
+        await app({"type": "lifespan", "state": {}}, receive, send)
+    (failed,) = sent
+    assert failed["type"] == "lifespan.startup.failed"
+    assert failed["message"].count("\n") == 0
+    assert f"{path} cannot be opened" in failed["message"]
+    assert "Set SPOOL_PATH" in failed["message"]
