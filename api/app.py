@@ -107,8 +107,9 @@ class Lanes:
 
 
 async def _tell_plainly(send: Send, message: Message) -> None:
-    """Why a gateway cannot start is said by the error; the way there, of which starlette tells, is ours to know."""
+    """Say in one line why the gateway cannot start; starlette sends a whole traceback, which is for the debug log."""
     if message["type"] == "lifespan.startup.failed":
+        logger.debug("{}", message["message"])
         *_, reason = message["message"].strip().splitlines()
         message = {**message, "message": f"the gateway cannot start: {reason}"}
     await send(message)

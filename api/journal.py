@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from loguru import logger
+from msgspec.structs import asdict
 
 from api.errors import GatewayError
 from api.record import Published, Record, Result
@@ -21,7 +22,7 @@ class Journal:
             if isinstance(result, GatewayError):
                 self.refused(request_id, result, event_id=event_id, index=index)
             elif isinstance(result, Published):
-                place = {"partition": result.partition, "offset": result.offset}
+                place = asdict(result)
                 logger.bind(request_id=request_id.decode(), event_id=event_id, **place).info("event published")
             else:
                 logger.bind(request_id=request_id.decode(), event_id=event_id).info("event spooled")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
+from msgspec.structs import asdict
 from psycopg.rows import class_row
 from pydantic import BaseModel, SecretStr
 
@@ -56,14 +57,10 @@ class Recent:
         if request is None:
             return EventPlace(event_id=event_id, status="unknown")
         places, answered_at, request_id = request
-        place = EventPlace(
-            event_id=event_id, status="spooled", answered_at=_utc(answered_at), request_id=request_id.decode()
-        )
+        where: dict[str, Any] = {"status": "spooled"}
         if isinstance(found := places[str(event_id)], Published):
-            place.status, place.topic, place.partition, place.offset = (
-                "published", EVENTS.name, found.partition, found.offset,
-            )  # fmt: skip
-        return place
+            where = {"status": "published", "topic": EVENTS.name, **asdict(found)}
+        return EventPlace(event_id=event_id, answered_at=_utc(answered_at), request_id=request_id.decode(), **where)
 
 
 class Lookup:

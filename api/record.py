@@ -19,7 +19,7 @@ _HEADROOM = 2_048  # what key, headers and framing add to a value, at most
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A record for the topic ``events``; records with the same key keep their order.
 
-    This and what follows are made for each event, and never part of a cycle: what need not be tracked is not.
+    Made for each event and never part of a cycle, so the garbage collector need not look at it.
     """
 
     event_id: str

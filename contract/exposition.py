@@ -92,7 +92,10 @@ def serve(registry: CollectorRegistry, host: str, port: int) -> Callable[[], Non
     Who accepts OpenMetrics, as Prometheus does, gets it, and with it the exemplars.
     Raises OSError when the port is taken.
     """
-    server, thread = start_http_server(port, addr=host, registry=registry)
+    try:
+        server, thread = start_http_server(port, addr=host, registry=registry)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}: metrics cannot be served on {host}:{port}") from error
 
     def stop() -> None:
         server.shutdown()

@@ -206,7 +206,7 @@ class Worker:
             self._replace(f"{sorted(stuck)} have records and don't move")
 
     def _replace(self, reason: str) -> None:
-        logger.error("{}: joining the group with a new one", reason)
+        logger.error("{}: a new client joins in its place", reason)
         self._metrics.errors.labels(Step.STALL).inc()
         self._subscription.replace()
 

@@ -57,29 +57,24 @@ class Flight:
         """Must be called on the event loop before the first ``land``."""
         self._loop = asyncio.get_running_loop()
 
-    def begin(self, record: Record) -> None:
-        """Count an attempt, and the record among those in flight. Raises Overloaded when there is no room for it."""
-        size = self._bytes + record.size
-        if self._records >= self._max_records or size > self._max_bytes:
+    def check(self, record: Record) -> None:
+        """Count an attempt. Raises Overloaded when there is no room for the record."""
+        if self._records >= self._max_records or self._bytes + record.size > self._max_bytes:
             wait = self._pace.seconds_until_room(max(self._records // 10, 1))
             raise Overloaded("Too many events are waiting for Kafka.", retry_after=wait)
         self._attempts += 1
-        self._records += 1
-        self._bytes = size
-
-    def end(self, record: Record) -> None:
-        """One that has begun is in flight no longer."""
-        self._records -= 1
-        self._bytes -= record.size
 
     @property
     def records(self) -> int:
         """How many are not settled yet."""
         return self._records
 
-    def refused(self, record: Record, kind: ProducerError, detail: str) -> DeliveryFailed:
-        """The failure of a record that has begun and never took off; counted here."""
-        self.end(record)
+    def begin(self, record: Record) -> None:
+        self._records += 1
+        self._bytes += record.size
+
+    def refused(self, kind: ProducerError, detail: str) -> DeliveryFailed:
+        """The failure of a record that never took off; counted here."""
         self._metrics.errors.labels(kind).inc()
         return DeliveryFailed(kind, detail)
 
@@ -97,7 +92,8 @@ class Flight:
         now, durations, acked = perf_counter(), list[float](), list[Record]()
         while self._landed:
             settled, record, sent_at, result = self._landed.popleft()
-            self.end(record)
+            self._records -= 1
+            self._bytes -= record.size
             if isinstance(result, Published):
                 durations.append(now - sent_at)
                 acked.append(record)

@@ -43,7 +43,7 @@ class KafkaPythonPublisher:
         Thread(target=self._learn_layout, name="kafka-layout", daemon=True).start()
 
     def send(self, record: Record, settled: Settled) -> None:
-        self._flight.begin(record)
+        self._flight.check(record)
         landed = partial(self._landed, settled, record, perf_counter())
         partition = self._partitions[(_hash(record.key) & 0x7FFFFFFF) % len(self._partitions)]
         try:
@@ -53,7 +53,8 @@ class KafkaPythonPublisher:
                 partition, None, record.key, record.value, record.headers
             )
         except kafka_errors.KafkaError as error:
-            raise self._flight.refused(record, _kind(error), str(error)) from error
+            raise self._flight.refused(_kind(error), str(error)) from error
+        self._flight.begin(record)
         sent.add_both(landed)
         if is_full or is_new:
             self._producer._sender.wakeup()

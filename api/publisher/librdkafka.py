@@ -46,7 +46,7 @@ class LibrdkafkaPublisher:
         self._learn()
 
     def send(self, record: Record, settled: Settled) -> None:
-        self._flight.begin(record)
+        self._flight.check(record)
         landed = partial(self._landed, settled, record, perf_counter())
         try:
             self._producer.produce(
@@ -57,10 +57,10 @@ class LibrdkafkaPublisher:
                 on_delivery=landed,
             )
         except BufferError as error:
-            self._flight.end(record)
             raise Overloaded("Too many events are waiting for Kafka.", retry_after=1) from error
         except KafkaException as error:
-            raise self._flight.refused(record, _kind(error.args[0]), str(error)) from error
+            raise self._flight.refused(_kind(error.args[0]), str(error)) from error
+        self._flight.begin(record)
         if not self._busy and self._flight.records > _FEW:
             self._busy = True
             self._quiet.clear()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from socket import create_server
 from typing import Any
 
 import pytest
@@ -107,3 +108,10 @@ def test_the_histograms_with_exemplars_exist() -> None:
     WorkerMetrics(registries[1])
     histograms = {family.name for registry in registries for family in registry.collect() if family.type == "histogram"}
     assert set(EXEMPLARS) <= histograms
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"metrics cannot be served on {HOST}:{port}"):
+            serve(build_registry("api"), HOST, port)
