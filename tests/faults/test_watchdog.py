@@ -10,7 +10,6 @@ from kafka import KafkaConsumer
 from kafka.structs import MemberState, TopicPartition
 
 from contract.kafka import KafkaSettings
-from contract.topics import EVENTS
 from stack.ports import HOST, free_ports
 from tests.faults.conftest import Note
 from tests.faults.rig import Rig, scrape
@@ -18,19 +17,22 @@ from tests.waiting import until
 from worker.app import build_worker
 from worker.settings import EventLogSettings, WorkerSettings
 
-FORGOTTEN = TopicPartition(EVENTS.name, 3)
-
 
 class Forgetful(KafkaConsumer):  # type: ignore[misc]
-    """Never fetches one of its partitions, and does not say so."""
+    """Never brings anything of the first partition that has records, and does not say so."""
+
+    forgotten: TopicPartition | None = None
 
     def poll(self, *arguments: Any, **settings: Any) -> Any:
-        if FORGOTTEN in self.assignment():
-            self.pause(FORGOTTEN)
-        return super().poll(*arguments, **settings)
+        if self.forgotten in self.assignment():
+            self.pause(self.forgotten)
+        polled = super().poll(*arguments, **settings)
+        self.forgotten = self.forgotten or min(polled, default=None)
+        polled.pop(self.forgotten, None)
+        return polled
 
     def paused(self) -> set[TopicPartition]:
-        return set(super().paused()) - {FORGOTTEN}
+        return set(super().paused()) - {self.forgotten}
 
 
 class Stranded(KafkaConsumer):  # type: ignore[misc]
