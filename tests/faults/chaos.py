@@ -17,6 +17,7 @@ from typing import NamedTuple
 from tests.faults.ledger import Ledger
 from tests.faults.proxy import Proxy
 from tests.faults.rig import Rig, running_rig
+from tests.publishers import DEFAULT
 from tests.waiting import until
 
 _SETTLING_SECONDS = 300.0
@@ -121,7 +122,7 @@ def _touches(fault: Fault) -> str:
 
 
 def judge(rig: Rig, ledger: Ledger) -> int:
-    rig.heal()
+    rig.heal(DEFAULT)
     try:
         say(f"{ledger.settle(within=_SETTLING_SECONDS)}")
         until(lambda: rig.lag() == 0, within=60)
@@ -147,7 +148,7 @@ def main() -> int:
     seed = SystemRandom().randrange(10**6) if options.seed is None else options.seed
     say(f"seed {seed}, {options.seconds:.0f} s")
     with running_rig() as rig:
-        rig.heal()
+        rig.heal(DEFAULT)
         status = judge(rig, Chaos(rig, Random(seed), options.seconds).run())
         if status:
             sys.exit(status)  # past the removal of the logs

@@ -6,10 +6,17 @@ from contextlib import ExitStack
 import pytest
 
 from tests.faults.rig import Rig, running_rig
+from tests.publishers import DEFAULT, OTHER
 
 _BOOKS = pytest.StashKey[list[str]]()
 
 Note = Callable[[object], None]
+
+
+def on_both_clients(rig: str = "rig", *, always: bool = False) -> pytest.MarkDecorator:
+    """Of a test: with a gateway on either Kafka client. The second run is one of the long ones, unless ``always``."""
+    other = OTHER if always else pytest.param(OTHER, marks=pytest.mark.long)
+    return pytest.mark.parametrize(rig, [DEFAULT, other], indirect=True)
 
 
 class Rigs:
@@ -39,18 +46,18 @@ def rigs() -> Iterator[Rigs]:
 
 
 @pytest.fixture
-def rig(rigs: Rigs) -> Rig:
+def rig(rigs: Rigs, request: pytest.FixtureRequest) -> Rig:
     """The stack with nothing wrong with it, yet."""
     rig = rigs.with_brokers(1)
-    rig.heal()
+    rig.heal(getattr(request, "param", DEFAULT))
     return rig
 
 
 @pytest.fixture
-def three_brokers(rigs: Rigs) -> Rig:
+def three_brokers(rigs: Rigs, request: pytest.FixtureRequest) -> Rig:
     """As ``rig``, with three brokers."""
     rig = rigs.with_brokers(3)
-    rig.heal()
+    rig.heal(getattr(request, "param", DEFAULT))
     return rig
 
 

@@ -29,9 +29,6 @@ from tests.faults.ledger import Ledger
 from tests.faults.proxy import Proxy
 from tests.waiting import until
 
-PUBLISHERS = ("kafka-python", "librdkafka")
-"""Values of API_PUBLISHER, which shall make no difference."""
-
 
 class Rig:
     """A stack, with a proxy before Kafka and one before PostgreSQL for those processes that are sent through them."""
@@ -56,7 +53,9 @@ class Rig:
         gateway = pipeline.api(self.stack.home, ports, 2)
         self.stack.services[gateway.name] = gateway
         self.stack.phases[gateway.name] = Phase.WAITING
-        self.stack.start(gateway.name, environment={"SPOOL_PATH": str(self.spool)})
+        of_the_first = self.stack.services["api"].environment
+        same = {name: of_the_first[name] for name in ("SPOOL_PATH", "API_PUBLISHER")}
+        self.stack.start(gateway.name, environment=same)
         return gateway.name
 
     @property
@@ -79,8 +78,13 @@ class Rig:
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 
-    def heal(self) -> None:
-        """Everything as it was at the start: all services run, none is paused, with the settings they began with."""
+    def heal(self, publisher: str) -> None:
+        """Everything as it was at the start: all services run, none is paused, with the settings they began with.
+
+        But the gateway is on this Kafka client.
+        """
+        gateway = self._services["api"]
+        self._services["api"] = replace(gateway, environment={**gateway.environment, "API_PUBLISHER": publisher})
         self.kafka.heal()
         self.postgres.heal()
         for name in list(self.stack.processes):
@@ -115,6 +119,13 @@ class Rig:
     def worker_has_its_partitions(self) -> bool:
         """Whether the first worker owns all of them."""
         return self.metric("pipeline_consumer_assigned_partitions", "worker") == EVENTS.partitions
+
+    def listens(self) -> bool:
+        """Whether the gateway takes connections."""
+        try:
+            return bool(self.ready)
+        except requests.ConnectionError:
+            return False
 
     def memory(self, name: str) -> int:
         """Resident bytes of a service."""

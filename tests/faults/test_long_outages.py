@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient
 from contract.topics import EVENTS
 from stack.ports import HOST, free_ports
 from stack.service import Service
-from tests.faults.conftest import Note
+from tests.faults.conftest import Note, on_both_clients
 from tests.faults.ledger import SPOOLED
 from tests.faults.proxy import Proxy
 from tests.faults.pulse import Pulse
@@ -19,7 +19,7 @@ from tests.faults.rig import Rig
 from tests.waiting import until
 from worker.bootstrap import create_topics
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, on_both_clients()]
 
 IN_TIME = 5.0
 LONGER_THAN_ANY_TIMEOUT = 40.0

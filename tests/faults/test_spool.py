@@ -8,10 +8,12 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from contract.topics import EVENTS
-from tests.faults.conftest import Note
+from tests.faults.conftest import Note, on_both_clients
 from tests.faults.ledger import PUBLISHED, SPOOLED, UNAVAILABLE
 from tests.faults.rig import Rig
 from tests.waiting import until
+
+pytestmark = on_both_clients()
 
 PAGE = 4096  # bytes: SQLite's default
 IN_TIME = 5.0

@@ -5,11 +5,11 @@ from kafka import KafkaAdminClient
 
 from contract.topics import DEAD_LETTERS, EVENTS
 from stack.service import numbered
-from tests.faults.conftest import Note
+from tests.faults.conftest import Note, on_both_clients
 from tests.faults.rig import Rig
 from tests.waiting import until
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, on_both_clients("three_brokers")]
 
 
 def test_every_topic_is_replicated_and_an_ack_means_two_brokers(three_brokers: Rig, note: Note) -> None:

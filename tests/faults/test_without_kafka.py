@@ -2,20 +2,18 @@
 
 import pytest
 
-from tests.faults.conftest import Note
+from tests.faults.conftest import Note, on_both_clients
 from tests.faults.ledger import PUBLISHED, SPOOLED
 from tests.faults.pulse import Pulse
-from tests.faults.rig import PUBLISHERS, Rig
+from tests.faults.rig import Rig
 from tests.waiting import until
 
 IN_TIME = 5.0
 """Seconds: the deadline for an answer is 2, and this machine may be busy."""
 
 
-@pytest.mark.parametrize("publisher", PUBLISHERS)
-def test_a_killed_broker_loses_no_event(rig: Rig, note: Note, publisher: str) -> None:
-    rig.stack.restart("api", environment={"API_PUBLISHER": publisher})
-    until(rig.kafka_answers, within=30)
+@on_both_clients(always=True)
+def test_a_killed_broker_loses_no_event(rig: Rig, note: Note) -> None:
     ledger = rig.ledger()
     with Pulse(rig.stack.api_url) as pulse, ledger.sending(per_second=200):
         until(lambda: ledger.answered(PUBLISHED) > 200, within=30)
@@ -30,6 +28,7 @@ def test_a_killed_broker_loses_no_event(rig: Rig, note: Note, publisher: str) ->
     assert pulse.slowest < IN_TIME
 
 
+@on_both_clients()
 def test_a_frozen_broker_holds_nobody_beyond_the_deadline(rig: Rig, note: Note) -> None:
     ledger = rig.ledger()
     with Pulse(rig.stack.api_url) as pulse, ledger.sending(per_second=200):
@@ -45,6 +44,7 @@ def test_a_frozen_broker_holds_nobody_beyond_the_deadline(rig: Rig, note: Note) 
     assert pulse.slowest < IN_TIME
 
 
+@on_both_clients()
 @pytest.mark.parametrize("fault", ["hang", "reset", "lose_peers", "refuse"])
 def test_a_network_that_fails_between_gateway_and_broker_loses_no_event(rig: Rig, note: Note, fault: str) -> None:
     rig.stack.restart("api", environment=rig.kafka_proxied)

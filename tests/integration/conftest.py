@@ -8,10 +8,11 @@ from kafka import KafkaAdminClient
 
 from contract.topics import DEAD_LETTERS, EVENTS
 from stack.stack import Stack
-from tests.integration.gateway import Client, event, gateway_of
+from tests.integration.gateway import Client, another_gateway, event, gateway_of
 from tests.integration.rows import Rows
 from tests.integration.series import Series
 from tests.integration.topic import TopicReader, reading
+from tests.publishers import DEFAULT
 from tests.waiting import until
 
 
@@ -29,9 +30,11 @@ def database(stack: Stack) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture(scope="session")
-def gateway(stack: Stack) -> Iterator[Client]:
-    """The stack's gateway, for a client with a connection it keeps."""
-    with gateway_of(stack) as client:
+def gateway(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """The stack's gateway, for a client with a connection it keeps; or one like it, on the Kafka client asked for."""
+    publisher = getattr(request, "param", DEFAULT)
+    own = gateway_of(stack) if publisher == DEFAULT else another_gateway(stack, API_PUBLISHER=publisher)
+    with own as client:
         yield client
 
 

@@ -6,18 +6,22 @@ from dataclasses import replace
 from typing import Any, Self
 from uuid import uuid4
 
+import pytest
 import requests
 
 from stack import pipeline
 from stack.ports import HOST, free_ports
 from stack.process import MARK, Process
 from stack.stack import Stack
+from tests.publishers import PUBLISHERS
 from tests.waiting import until
 
 EVENT = b'{"event_type":"page.viewed","user_id":"user-42"}'
 MOST_BYTES, MOST_BATCH_BYTES = 262_144, 8_388_608
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
+ON_BOTH_CLIENTS = pytest.mark.parametrize("gateway", PUBLISHERS, indirect=True, scope="module")
+"""Of a test, or a module of tests: they are the contract of a gateway on either Kafka client."""
 
 
 class Client(requests.Session):

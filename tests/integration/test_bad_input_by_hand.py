@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.integration.gateway import EVENT, MOST_BYTES, Client
+from tests.integration.gateway import EVENT, MOST_BYTES, ON_BOTH_CLIENTS, Client
 from tests.integration.raw_http import connection, head, raw_problem, read_answer, still_usable
 from tests.integration.series import Series
 from tests.waiting import until
 
-pytestmark = pytest.mark.usefixtures("nothing_reaches_kafka")
+pytestmark = [ON_BOTH_CLIENTS, pytest.mark.usefixtures("nothing_reaches_kafka")]
 
 
 def test_without_a_length_there_is_no_body_and_so_no_json(gateway: Client) -> None:

@@ -9,10 +9,23 @@ from kafka.partitioner.default import murmur2
 
 from contract.topics import EVENTS
 from stack.stack import Stack
-from tests.integration.gateway import EVENT, JSON, MOST_BATCH_BYTES, MOST_BYTES, NDJSON, Client, chunks, event, problem
+from tests.integration.gateway import (
+    EVENT,
+    JSON,
+    MOST_BATCH_BYTES,
+    MOST_BYTES,
+    NDJSON,
+    ON_BOTH_CLIENTS,
+    Client,
+    chunks,
+    event,
+    problem,
+)
 from tests.integration.rows import Rows
 from tests.integration.topic import TopicReader
 from tests.waiting import until
+
+pytestmark = ON_BOTH_CLIENTS
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

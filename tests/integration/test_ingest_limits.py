@@ -9,17 +9,19 @@ from tests.integration.gateway import EVENT, JSON, Client, another_gateway, even
 from tests.integration.raw_http import connection, head, raw_problem, read_answer
 from tests.integration.rows import Rows
 from tests.integration.series import Series
+from tests.publishers import PUBLISHERS
 from tests.waiting import until
 
 
-@pytest.fixture(scope="module")
-def guarded(stack: Stack) -> Iterator[Client]:
+@pytest.fixture(scope="module", params=PUBLISHERS)
+def guarded(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Client]:
     limits = {
         "API_KEYS": "first-key,second-key",
         "API_RATE_LIMIT_PER_SECOND": "5",
         "API_MAX_BATCH_EVENTS": "20",
         "API_BODY_TIMEOUT_SECONDS": "0.3",
         "API_METRICS_HOST": "127.0.0.1",
+        "API_PUBLISHER": request.param,
     }
     with another_gateway(stack, **limits) as client:
         yield client
@@ -80,8 +82,9 @@ def test_what_is_read_without_a_key_stays_readable(guarded: Client) -> None:
         assert guarded.get(path).status_code == 200
 
 
-def test_a_small_bound_in_flight_sheds_load_and_loses_nothing(stack: Stack, rows: Rows) -> None:
-    with another_gateway(stack, API_MAX_INFLIGHT_EVENTS="10") as narrow:
+@pytest.mark.parametrize("publisher", PUBLISHERS)
+def test_a_small_bound_in_flight_sheds_load_and_loses_nothing(stack: Stack, rows: Rows, publisher: str) -> None:
+    with another_gateway(stack, API_MAX_INFLIGHT_EVENTS="10", API_PUBLISHER=publisher) as narrow:
         sent = [event(f"user-{number}") for number in range(200)]
         results = narrow.post("/register_events", json=sent).json()["results"]
         published = [result["event_id"] for result in results if result["status"] == "published"]

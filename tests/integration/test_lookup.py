@@ -6,16 +6,18 @@ from uuid import uuid4
 import pytest
 
 from stack.stack import Stack
-from tests.integration.gateway import Client, another_gateway, event, problem
+from tests.integration.gateway import ON_BOTH_CLIENTS, Client, another_gateway, event, problem
 from tests.integration.rows import Rows
 from tests.waiting import until
 
 
+@ON_BOTH_CLIENTS
 def test_an_event_nobody_has_seen_is_unknown(gateway: Client) -> None:
     event_id = str(uuid4())
     assert gateway.place(event_id) == {"event_id": event_id, "status": "unknown"}
 
 
+@ON_BOTH_CLIENTS
 def test_a_stored_event_is_told_with_its_way_and_its_times(gateway: Client) -> None:
     sent = event(occurred_at="2026-01-01T12:00:00+02:00")
     place = gateway.register(sent, **{"X-Request-Id": "lookup-1"}).json()
@@ -30,6 +32,7 @@ def test_a_stored_event_is_told_with_its_way_and_its_times(gateway: Client) -> N
     assert found.keys() >= {"appended_at", "answered_at"}
 
 
+@ON_BOTH_CLIENTS
 def test_ids_are_found_however_they_are_spelled(gateway: Client) -> None:
     sent = event()
     gateway.register(sent)
@@ -37,12 +40,14 @@ def test_ids_are_found_however_they_are_spelled(gateway: Client) -> None:
     assert gateway.place(sent["event_id"].upper())["event_id"] == sent["event_id"]
 
 
+@ON_BOTH_CLIENTS
 @pytest.mark.parametrize("event_id", ["17", "not-an-id", "0190a6f2-7c3a-7b1e-8f2a", "%F0%9F%99%82", "' OR 1=1"])
 def test_what_is_no_id_is_a_problem(gateway: Client, event_id: str) -> None:
     refused = problem(gateway.get(f"/events/{event_id}"), 422, "validation")
     assert [fault["pointer"] for fault in refused["errors"]] == ["/path/event_id"]
 
 
+@ON_BOTH_CLIENTS
 def test_while_the_worker_is_away_an_event_is_published_and_then_stored(stack: Stack, gateway: Client) -> None:
     stack.stop("worker")
     try:
@@ -57,6 +62,7 @@ def test_while_the_worker_is_away_an_event_is_published_and_then_stored(stack: S
     until(lambda: gateway.place(sent["event_id"])["status"] == "stored", within=60)
 
 
+@ON_BOTH_CLIENTS
 def test_another_process_knows_what_is_stored_and_not_what_this_one_remembers(stack: Stack, gateway: Client) -> None:
     sent = event()
     gateway.register(sent)
