@@ -119,13 +119,14 @@ def test_memory_stays_flat_through_a_minute_without_kafka_at_a_high_rate(rig: Ri
     with ledger.sending(per_second=3000, threads=4, batch=200):
         until(ledger.publishes(5000), within=60)
         before = rig.memory("api")
-        with rig.paused("kafka"):
+        with rig.paused("kafka"), Pulse(rig.stack.api_url) as pulse:
             lasting(10)
             early = rig.memory("api")
             lasting(50)
             late = rig.memory("api")
     balance = ledger.settle(within=180)
     note(f"MiB: {before >> 20} with Kafka, {early >> 20} after 10 s without, {late >> 20} after 60 s; {balance}")
+    note(pulse)
     assert late - early < 20 * 2**20
 
 
