@@ -46,11 +46,11 @@ def test_every_panel_keeps_to_the_interval() -> None:
         assert {panel["interval"] for panel in panels} == {INTERVAL}
 
 
-def test_lag_in_seconds_counts_steps_of_the_interval() -> None:
+def test_lag_in_seconds_counts_seconds_and_begins_with_two_intervals() -> None:
     expr = EXPRESSIONS["partition:lag_seconds:inversion"]
-    assert expr.startswith(f"{signals.SCRAPE_INTERVAL_SECONDS} * count_over_time(")
-    assert f"[10m:{INTERVAL}]" in expr
-    assert f"> {signals.SCRAPE_INTERVAL_SECONDS}\n" in expr
+    assert expr.startswith("1 + count_over_time(")
+    assert "[10m:1s]" in expr
+    assert f"> {2 * signals.SCRAPE_INTERVAL_SECONDS}\n" in expr
 
 
 def test_rules_name_the_topic_and_the_group_of_the_contract() -> None:
