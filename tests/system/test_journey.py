@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from signal import SIGKILL
 from time import monotonic, sleep
 
 import requests
@@ -144,6 +145,21 @@ def test_events_of_an_outage_of_kafka_are_spooled_and_stored_after_it(compose: C
     assert [answer.status_code for answer in answers] == [202] * len(answers)
     spooled = {answer.json()["event_id"] for answer in answers}
     assert until(lambda: spooled <= events.ids())
+    assert post().status_code == 201
+
+
+def test_stop_under_load_ends_every_service_in_time(compose: Compose, events: Events) -> None:
+    stored = len(events.ids())
+    load = [sys.executable, "traffic/simulate.py", "--events", "60000", "--rate", "300", "--no-verify"]
+    with subprocess.Popen(load, cwd=ROOT, env=compose.environment, stdin=subprocess.DEVNULL) as simulator:
+        assert until(lambda: len(events.ids()) > stored + 500)
+        compose("stop")
+        simulator.terminate()
+    ended = {container["Service"]: container["ExitCode"] for container in compose.containers()}
+    compose.up()
+
+    assert ended["api"] == ended["worker"] == 0
+    assert {service for service, status in ended.items() if status == 128 + SIGKILL} == set()
     assert post().status_code == 201
 
 
