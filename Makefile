@@ -26,7 +26,7 @@ test: .venv/.dev ## Run every test that needs no Docker
 test-compose: .venv/.dev ## Run the journey through docker-compose.yml; COMPOSE="..." names another compose command
 	COMPOSE="$(COMPOSE)" $(RUN)pytest -v --exitfirst tests/system
 
-test-faults: .venv/.dev ## Run all fault tests, also those that take minutes (16 min)
+test-faults: .venv/.dev ## Run all fault tests, also those that take minutes (25 min)
 	$(RUN)pytest tests/faults
 
 test-browser: .venv/.dev ## Look at the board in Chromium, live and saved (2 min; needs chromium on the PATH)

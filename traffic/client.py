@@ -46,7 +46,7 @@ class Client:
     def __init__(self, settings: TrafficSettings, pause: Callable[[float], bool]) -> None:
         self._endpoint: Endpoint = EventBatches() if settings.batch else SingleEvents()
         self._retry_seconds, self._pause = settings.retry_seconds, pause
-        # Without a session's cookies, redirects and hooks, and a request prepared anew each time: half of the work.
+        # No session: its cookies, redirects and hooks would cost each request and serve none. Nor is one prepared anew.
         self._connection = HTTPAdapter(pool_connections=1, pool_maxsize=1)
         self._request = Request("POST", settings.gateway + self._endpoint.path, settings.headers).prepare()
 

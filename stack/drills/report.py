@@ -78,7 +78,7 @@ def _section(outcome: Outcome) -> Iterator[str]:
     for alert in sorted({episode.alert for episode in outcome.fired()} & drill.along.keys()):
         yield f"- Along came {alert}: {drill.along[alert]}."
     yield f"- {books.accepted:,} events accepted until its end, {books.missing:,} of them missing."
-    yield f"- {books.refused:,} refused, {books.unanswered:,} without an answer."
+    yield f"- Until then {books.refused:,} refused, {books.unanswered:,} without an answer."
     for problem in outcome.problems():
         yield f"- **{problem[0].upper()}{problem[1:]}.**"
     yield ""

@@ -152,9 +152,11 @@ def test_stop_under_load_ends_every_service_in_time(compose: Compose, events: Ev
     stored = len(events.ids())
     load = [sys.executable, "traffic/simulate.py", "--events", "60000", "--rate", "300", "--no-verify"]
     with subprocess.Popen(load, cwd=ROOT, env=compose.environment, stdin=subprocess.DEVNULL) as simulator:
-        assert until(lambda: len(events.ids()) > stored + 500)
-        compose("stop")
-        simulator.terminate()
+        try:
+            assert until(lambda: len(events.ids()) > stored + 500)
+            compose("stop")
+        finally:
+            simulator.terminate()
     ended = {container["Service"]: container["ExitCode"] for container in compose.containers()}
     compose.up()
 
