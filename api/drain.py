@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -12,7 +12,7 @@ from loguru import logger
 
 from api.errors import Overloaded, SpoolFull
 from api.link import Link
-from api.publisher import DeliveryFailed, Publisher
+from api.publisher import DeliveryFailed, Outcome, Publisher
 from api.record import Published
 from api.spool import Spool, SpoolBroken, SpooledRecord
 
@@ -23,7 +23,6 @@ _ADOPTION_SECONDS = 10.0
 _CHUNK = 500
 
 T = TypeVar("T")
-Outcome = Published | DeliveryFailed
 
 
 class Drain:
@@ -114,17 +113,17 @@ class Drain:
 
     async def _publish(self, chunk: list[SpooledRecord]) -> list[tuple[SpooledRecord, Outcome]]:
         """In order, up to the first that cannot be handed over; returns what became of those before it."""
-        handed_over: list[tuple[SpooledRecord, asyncio.Future[Outcome]]] = []
-        for spooled in chunk:
-            outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        outcomes = [asyncio.get_running_loop().create_future() for _ in chunk]
+        records, taken = [spooled.record for spooled in chunk], 0
+        while taken < len(records):
             try:
-                self._publisher.send(spooled.record, partial(_resolve, outcome))
+                taken += self._publisher.send(records[taken:], partial(_resolve_all, outcomes[taken:]))
             except Overloaded:
                 break
             except DeliveryFailed as error:
-                outcome.set_result(error)
-            handed_over.append((spooled, outcome))
-        return [(spooled, await outcome) for spooled, outcome in handed_over]
+                outcomes[taken].set_result(error)
+                taken += 1
+        return [(spooled, await outcome) for spooled, outcome in zip(chunk[:taken], outcomes, strict=False)]
 
     async def _adopt(self) -> bool:
         """Take records over from a gateway that is gone; behind them newer ones of their keys queue, as behind ours.
@@ -141,6 +140,11 @@ class Drain:
         safe = [spooled for spooled, stored in kept if await stored is None]
         await self._spool.remove_orphaned(safe)
         return bool(safe)
+
+
+def _resolve_all(futures: Sequence["asyncio.Future[Outcome]"], outcomes: Sequence[tuple[int, Outcome]]) -> None:
+    for place, outcome in outcomes:
+        _resolve(futures[place], outcome)
 
 
 def _resolve(future: "asyncio.Future[T]", result: T) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import count
 from time import perf_counter
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 from loguru import logger
 from pydantic_core import to_json
@@ -102,7 +102,7 @@ class RegisterEvent(Ingest):
         self._admission.charge(call.key, 1)
         record = Arrival(call.request_id, call.traceparent).record(parse_event(body))
         receipt = Receipt(1)
-        self._intake.accept(record, receipt, 0)
+        self._intake.accept((record,), receipt, (0,))
         (result,) = await receipt.results()
         if isinstance(result, GatewayError):
             raise result
@@ -129,11 +129,7 @@ class RegisterEvents(Ingest):
         self._admission.charge(call.key, len(events))
         arrival, receipt = Arrival(call.request_id, call.traceparent), Receipt(len(events))
         records = await in_turns(partial(_record_or_error, arrival), events)
-        for index, record in enumerate(records):
-            if isinstance(record, GatewayError):
-                receipt.settle(index, record)
-            else:
-                self._intake.accept(record, receipt, index)
+        self._accept(records, receipt)
         results = await receipt.results()
         if results and all(isinstance(result, Unavailable) for result in results):
             raise self._refused_whole(results)
@@ -148,6 +144,13 @@ class RegisterEvents(Ingest):
             self._journal.answered(call.request_id, records, results)
         body = f'{{"results":[{",".join(map(_result, count(), records, results))}]}}'.encode()
         return Answer(200, body, event_id=next(iter(accepted), None))
+
+    def _accept(self, records: list[Record | GatewayError], receipt: Receipt) -> None:
+        for place, record in enumerate(records):
+            if isinstance(record, GatewayError):
+                receipt.settle(place, record)
+        good = [place for place, record in enumerate(records) if isinstance(record, Record)]
+        self._intake.accept([cast("Record", records[place]) for place in good], receipt, good)
 
     def _refused_whole(self, results: Sequence[Result]) -> GatewayError:
         """One 503 for a batch that met nothing else: a client that reads no further than the status must know."""

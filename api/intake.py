@@ -1,10 +1,11 @@
 """Where an event goes: to Kafka while Kafka answers, to the spool when it does not.
 
 Every event gets a sequence number on arrival. Per key the order of arrival is kept: while a key has records in the
-spool, newer ones queue behind them, and the spool is drained only up to the oldest record still waiting for its ack.
+spool, newer ones queue behind them, and the spool is drained only up to the oldest request still waiting for an ack.
 """
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from functools import partial
 from time import monotonic
 
@@ -14,22 +15,26 @@ from api.drain import Drain
 from api.errors import GatewayError, InvalidEvent, Overloaded, SpoolFull, TooLarge, Unconfirmed, Undeliverable
 from api.link import Link
 from api.metrics import ApiMetrics, ProducerError
-from api.publisher import DeliveryFailed, Publisher
+from api.publisher import DeliveryFailed, Outcome, Publisher
 from api.record import SPOOLED, Published, Receipt, Record
 from api.spool import Spool, SpoolBroken
 
 _TICK_SECONDS = 0.05
 
 
-class Waiting(msgspec.Struct, gc=False):
-    """An event in flight: whose answer it is, and how long that may take."""
+class Waiting(msgspec.Struct, eq=False, gc=False):
+    """Events of one request: whose answer they are, their places in it, and how long it may take.
 
-    seq: int
-    record: Record
+    ``open`` are those in Kafka's hands, ``sent`` how many of the first ones ever were.
+    """
+
+    seqs: Sequence[int]
+    records: Sequence[Record]
     receipt: Receipt
-    index: int
+    places: Sequence[int]
     deadline: float
-    sent: bool = False
+    open: set[int]
+    sent: int = 0
 
 
 class Intake:
@@ -38,7 +43,7 @@ class Intake:
     def __init__(self, publisher: Publisher, spool: Spool, deadline_seconds: float, metrics: ApiMetrics) -> None:
         self._publisher, self._spool, self._metrics = publisher, spool, metrics
         self._deadline_seconds = deadline_seconds
-        self._waiting: dict[int, Waiting] = {}  # by sequence number, which is also the order of their deadlines
+        self._waiting: dict[int, Waiting] = {}  # by their first numbers, which is also the order of their deadlines
         self._seq = 0
         self._link = Link(metrics)
         self._drain = Drain(publisher, spool, self._link, self._next_seq, self._frontier)
@@ -63,21 +68,21 @@ class Intake:
         tasks = (self._watch_deadlines(), self._drain.run(), self._drain.renew_client())
         self._tasks = [asyncio.create_task(task) for task in tasks]
 
-    def accept(self, record: Record, receipt: Receipt, index: int) -> None:
-        """Settle ``receipt`` at ``index`` within the deadline and one fsync: published, spooled, or why neither."""
-        waiting = Waiting(self._next_seq(), record, receipt, index, monotonic() + self._deadline_seconds)
-        if not self._link.up or self._spool.holds(record.key):
-            self._to_spool(waiting)
-            return
-        try:
-            self._publisher.send(record, partial(self._settled, waiting))
-        except Overloaded as error:
-            receipt.settle(index, error)
-        except DeliveryFailed as error:
-            self._refused(waiting, error)
+    def accept(self, records: Sequence[Record], receipt: Receipt, places: Sequence[int]) -> None:
+        """Settle the records' places in ``receipt`` within the deadline and one fsync: published, spooled, or why not.
+
+        The records belong together: none of them is accepted before another that was given here earlier.
+        """
+        first, count = self._seq + 1, len(records)
+        self._seq += count
+        due = monotonic() + self._deadline_seconds
+        waiting = Waiting(range(first, first + count), records, receipt, places, due, set())
+        if not self._link.up:
+            self._to_spool(waiting, range(count))
+        elif len(self._spool):
+            self._part(waiting)
         else:
-            waiting.sent = True
-            self._waiting[waiting.seq] = waiting
+            self._publish(waiting)
 
     async def stop(self, seconds: float) -> None:
         """Wait so long for acks; what is still unacknowledged then is on disk when this returns."""
@@ -89,51 +94,86 @@ class Intake:
             self._give_up(waiting)
         await self._spool.stop()
 
-    def _settled(self, waiting: Waiting, result: Published | DeliveryFailed) -> None:
-        if self._waiting.pop(waiting.seq, None) is None:  # its deadline has passed: it is in the spool by now
-            if isinstance(result, Published):
-                self._metrics.late_acks.inc()
-        elif isinstance(result, Published):
-            waiting.receipt.settle(waiting.index, result)
-        else:
-            self._failed(waiting, result)
+    def _part(self, waiting: Waiting) -> None:
+        """While records of some keys are in the spool, those behind them queue there, and the others go to Kafka."""
+        keys = [record.key for record in waiting.records]
+        behind = [place for place, key in enumerate(keys) if self._spool.holds(key)]
+        self._to_spool(waiting, behind)
+        ahead = sorted({*range(len(keys))}.difference(behind))
+        if ahead:
+            seqs, records, places = (
+                [of[place] for place in ahead] for of in (waiting.seqs, waiting.records, waiting.places)
+            )
+            self._publish(Waiting(seqs, records, waiting.receipt, places, waiting.deadline, set()))
 
-    def _refused(self, waiting: Waiting, error: DeliveryFailed) -> None:
-        """By the client itself, which looked at this record alone."""
-        if error.permanent:
-            refusal = TooLarge if error.kind is ProducerError.TOO_LARGE else InvalidEvent
-            waiting.receipt.settle(waiting.index, refusal(f"Kafka refuses the record: {error}"))
-        else:
-            self._failed(waiting, error)
+    def _publish(self, waiting: Waiting) -> None:
+        records = waiting.records
+        while waiting.sent < len(records):
+            start = waiting.sent
+            try:
+                taken = self._publisher.send(records[start:], partial(self._settled, waiting, start))
+            except Overloaded as error:
+                for place in waiting.places[start:]:
+                    waiting.receipt.settle(place, error)
+                break
+            except DeliveryFailed as error:
+                if not error.permanent:
+                    self._link.fails(str(error), client_is_suspect=not error.passing)
+                    self._to_spool(waiting, range(start, len(records)))
+                    break
+                waiting.receipt.settle(waiting.places[start], _refusal(error))
+                taken = 1  # and done with
+            else:
+                waiting.open.update(range(start, start + taken))
+            waiting.sent += taken
+        if waiting.open:
+            self._waiting[waiting.seqs[0]] = waiting
 
-    def _failed(self, waiting: Waiting, error: DeliveryFailed) -> None:
-        self._link.fails(str(error), client_is_suspect=not error.passing)
-        self._to_spool(waiting)
+    def _settled(self, waiting: Waiting, start: int, outcomes: Sequence[tuple[int, Outcome]]) -> None:
+        """``outcomes`` are of the records from ``start`` on."""
+        still_open, settle, places = waiting.open, waiting.receipt.settle, waiting.places
+        for place, outcome in outcomes:
+            place += start
+            if place not in still_open:  # its deadline has passed: it is in the spool by now
+                self._metrics.late_acks.inc(isinstance(outcome, Published))
+                continue
+            still_open.remove(place)
+            if isinstance(outcome, Published):
+                settle(places[place], outcome)
+            else:
+                self._link.fails(str(outcome), client_is_suspect=not outcome.passing)
+                self._to_spool(waiting, (place,))
+        if not still_open:
+            self._waiting.pop(waiting.seqs[0], None)
 
-    def _to_spool(self, waiting: Waiting) -> None:
-        try:
-            self._spool.put(waiting.seq, waiting.record, partial(self._spooled, waiting))
-        except SpoolFull as error:
-            self._refuse(waiting, error)
+    def _to_spool(self, waiting: Waiting, places: Iterable[int]) -> None:
+        for place in places:
+            try:
+                self._spool.put(waiting.seqs[place], waiting.records[place], partial(self._spooled, waiting, place))
+            except SpoolFull as error:
+                self._refuse(waiting, place, error)
 
-    def _spooled(self, waiting: Waiting, broken: SpoolBroken | None) -> None:
+    def _spooled(self, waiting: Waiting, place: int, broken: SpoolBroken | None) -> None:
         if broken is None:
-            waiting.receipt.settle(waiting.index, SPOOLED)
+            waiting.receipt.settle(waiting.places[place], SPOOLED)
         else:
-            self._refuse(waiting, Undeliverable(f"The disk buffer cannot be written: {broken}", retry_after=5))
+            error = Undeliverable(f"The disk buffer cannot be written: {broken}", retry_after=5)
+            self._refuse(waiting, place, error)
 
-    def _refuse(self, waiting: Waiting, error: GatewayError) -> None:
-        if waiting.sent:  # Kafka may hold it all the same, and then "not accepted" would be a lie
+    def _refuse(self, waiting: Waiting, place: int, error: GatewayError) -> None:
+        if place < waiting.sent:  # Kafka may hold it all the same, and then "not accepted" would be a lie
             error = Unconfirmed(
                 "Kafka has not acknowledged the event, and the disk buffer could not take it. Send it again with"
-                f" event_id {waiting.record.event_id}: a repeat is stored once.",
+                f" event_id {waiting.records[place].event_id}: a repeat is stored once.",
                 retry_after=error.retry_after,
             )
-        waiting.receipt.settle(waiting.index, error)
+        waiting.receipt.settle(waiting.places[place], error)
 
     def _give_up(self, waiting: Waiting) -> None:
-        del self._waiting[waiting.seq]
-        self._to_spool(waiting)
+        late = sorted(waiting.open)
+        waiting.open.clear()
+        del self._waiting[waiting.seqs[0]]
+        self._to_spool(waiting, late)
 
     def _next_seq(self) -> int:
         self._seq += 1
@@ -149,3 +189,9 @@ class Intake:
             while self._waiting and (oldest := next(iter(self._waiting.values()))).deadline <= now:
                 self._link.fails(f"no ack within {self._deadline_seconds} s")
                 self._give_up(oldest)
+
+
+def _refusal(error: DeliveryFailed) -> GatewayError:
+    """Of a record that the client itself will not take, having looked at it alone."""
+    refusal = TooLarge if error.kind is ProducerError.TOO_LARGE else InvalidEvent
+    return refusal(f"Kafka refuses the record: {error}")

@@ -1,7 +1,9 @@
 """What an event becomes on its way out, and what became of it."""
 
 from asyncio import get_running_loop
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import count
 from random import getrandbits
 from time import gmtime, strftime, time_ns
 
@@ -77,17 +79,18 @@ class Receipt:
 class Arrival:
     """What the records of one request share: the time of receipt, and the headers."""
 
-    __slots__ = ("_headers", "_received_at")
+    __slots__ = ("_headers", "_ids", "_received_at")
 
     def __init__(self, request_id: bytes, traceparent: bytes | None) -> None:
         self._received_at = now()
+        self._ids = uuids7()
         self._headers = [_VERSION, ("request_id", request_id)]
         if traceparent is not None:
             self._headers.append(("traceparent", traceparent))
 
     def record(self, event: Reading) -> Record:
         """The event's record, with an id if it has none. Raises InvalidEvent or TooLarge."""
-        event_id = event.event_id or uuid7()
+        event_id = event.event_id or next(self._ids)
         try:
             value = encode(event, event_id, self._received_at)
         except ValidationError as error:
@@ -108,14 +111,17 @@ def _whole(seconds: int) -> str:
     return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
 
 
-def uuid7() -> str:
+def uuids7() -> Iterator[str]:
     """RFC 9562 §5.7: 48 bits of Unix milliseconds, then random bits, so new rows fall side by side in the index.
 
-    They need to be unique, not hard to guess, so no system call is made for each.
+    Each is the one before plus 1 (§6.2, method 2) in its last 48 bits. They need to be unique, not hard to guess.
     """
     bits = getrandbits(74)
     tail = "%03x%016x" % (bits >> 62, 1 << 63 | bits & _62_BITS)  # noqa: UP031  a third faster than an f-string
-    return f"{_head(time_ns() // 1_000_000)}{tail[:3]}-{tail[3:7]}-{tail[7:]}"
+    head = f"{_head(time_ns() // 1_000_000)}{tail[:3]}-{tail[3:7]}-"
+    yield head + tail[7:]
+    for last in count((bits & _48_BITS) + 1):
+        yield f"{head}{last & _48_BITS:012x}"
 
 
 @lru_cache(maxsize=1)
@@ -123,6 +129,7 @@ def _head(milliseconds: int) -> str:
     return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7"
 
 
+_48_BITS = 2**48 - 1
 _62_BITS = 2**62 - 1
 _VERSION = ("schema_version", SCHEMA_VERSION)
 _MOST_BYTES = MAX_RECORD_BYTES - _HEADROOM

@@ -33,13 +33,18 @@ class Wrk:
     """Raises what ``stack.debian`` raises when there is no wrk and none can be had."""
 
     def __init__(self, progress: Progress) -> None:
-        self._program = which("wrk") or str(debian.program("wrk", CACHE, progress))
+        on_path = which("wrk")
+        program = Path(on_path) if on_path else debian.program("wrk", CACHE, progress, "libluajit-5.1-2")
+        self._program = str(program)
+        self._environment = None if on_path else {"LD_LIBRARY_PATH": debian.library_path(program)}
 
     def run(self, url: str, connections: int, seconds: float, events: int = 1, form: str = "json") -> Load:
         """Blocks for so many seconds. ``events`` are in each request."""
         command = [self._program, "--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s"]
         command += [f"--timeout={TIMEOUT_SECONDS}s", f"--script={SCRIPT}", url, "--", str(events), form]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  our own words
+        done = subprocess.run(  # noqa: S603  our own words
+            command, env=self._environment, capture_output=True, text=True, check=True
+        )
         return _LOAD.validate_json(done.stdout.splitlines()[-1])
 
 

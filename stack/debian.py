@@ -1,6 +1,7 @@
 """Programs out of Debian's packages, unpacked into the cache: installing them would start their services."""
 
 import subprocess
+from os import pathsep
 from pathlib import Path
 from shutil import rmtree, which
 from tempfile import mkdtemp
@@ -14,8 +15,11 @@ def unpacked(name: str, cache: Path) -> Path:
     return cache / f"{name}-debian"
 
 
-def program(name: str, cache: Path, progress: Progress) -> Path:
-    """The program of the package of the same name, downloaded once. Raises ProgramMissing and DownloadFailed."""
+def program(name: str, cache: Path, progress: Progress, *libraries: str) -> Path:
+    """The program of the package of the same name, downloaded once with the packages of its rarer libraries.
+
+    It finds those through ``library_path``. Raises ProgramMissing and DownloadFailed.
+    """
     folder = unpacked(name, cache)
     if not folder.exists():
         _require("apt-get", "dpkg-deb", wanted=name)
@@ -23,11 +27,17 @@ def program(name: str, cache: Path, progress: Progress) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         work = Path(mkdtemp(prefix=f"{name}-", dir=cache))
         try:
-            _run("dpkg-deb", "-x", str(_download(name, work)), str(work / "root"))
+            for package in _download(work, name, *libraries):
+                _run("dpkg-deb", "-x", str(package), str(work / "root"))
             _publish(work / "root", folder)
         finally:
             rmtree(work, ignore_errors=True)
     return folder / "usr" / "bin" / name
+
+
+def library_path(program: Path) -> str:
+    """LD_LIBRARY_PATH for a program that was unpacked with its libraries."""
+    return pathsep.join(str(folder) for folder in (program.parent.parent / "lib").glob("*-linux-*"))
 
 
 def _publish(complete: Path, folder: Path) -> None:
@@ -46,8 +56,8 @@ def _require(*tools: str, wanted: str) -> None:
             )
 
 
-def _download(name: str, work: Path) -> Path:
-    """Download with a state of apt's own below ``work``: nobody's package lists are touched, and root is not needed."""
+def _download(work: Path, *names: str) -> list[Path]:
+    """Download packages with a state of apt's own below ``work``: nobody's lists are touched, nor is root needed."""
     state, cache = work / "state", work / "cache"
     for folder in (state / "lists" / "partial", cache / "archives" / "partial"):
         folder.mkdir(parents=True)
@@ -63,8 +73,8 @@ def _download(name: str, work: Path) -> Path:
     )
     # One source of many that does not answer is no obstacle; whether the package came is what counts.
     subprocess.run(["apt-get", *private, "update"], capture_output=True)  # noqa: S603, S607  no shell, fixed words
-    _run("apt-get", *private, "download", name, cwd=work)
-    return next(work.glob("*.deb"))
+    _run("apt-get", *private, "download", *names, cwd=work)
+    return sorted(work.glob("*.deb"))
 
 
 def _run(*command: str, cwd: Path | None = None) -> None:

@@ -2,14 +2,17 @@
 
 Neither client bounds its buffer the way a gateway must, and both call back on a thread of their own. Acks cross in a
 deque that one wake-up empties, however many came meanwhile: a call_soon_threadsafe for each would cost more than the
-ack itself.
+ack itself. Records that were handed over together share what is kept of them.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import accumulate, takewhile
 from time import perf_counter, time
+
+import msgspec
 
 from api.errors import Overloaded
 from api.limits import Pace
@@ -34,18 +37,37 @@ class DeliveryFailed(Exception):
         self.passing = kind in _PASSING
 
 
-Settled = Callable[[Published | DeliveryFailed], None]
-"""Called on the event loop, once for each record that was sent."""
+Outcome = Published | DeliveryFailed
+
+Settled = Callable[[Sequence[tuple[int, Outcome]]], None]
+"""Called on the event loop with places among the records that were sent; each place comes once."""
+
+
+class Sent(msgspec.Struct, eq=False, gc=False):
+    """Records that are handed over together, ``at`` by ``perf_counter``; ``open`` are not settled yet."""
+
+    records: Sequence[Record]
+    size: int
+    settled: Settled
+    at: float
+    open: int = 0
+
+
+Landed = tuple[Sent, int, Outcome]
+"""One of the records that were sent, by its place, and what became of it."""
 
 
 class Flight:
-    """The books of what was sent and is not yet settled. On the event loop, but for ``land``."""
+    """The books of what was sent and is not yet settled. On the event loop, but for ``land``.
+
+    The bytes of records that were sent together count until the last of them is settled.
+    """
 
     def __init__(self, max_records: int, max_bytes: int, metrics: ApiMetrics) -> None:
         self._metrics, self._max_records, self._max_bytes = metrics, max_records, max_bytes
         self._records = self._bytes = self._attempts = 0
         self._pace = Pace()
-        self._landed: deque[tuple[Settled, Record, float, Published | DeliveryFailed]] = deque()
+        self.landed: deque[Landed] = deque()
         self._armed = False
         metrics.attempts.set_function(lambda: self._attempts)
         metrics.inflight_limit_records.set(max_records)
@@ -57,30 +79,41 @@ class Flight:
         """Must be called on the event loop before the first ``land``."""
         self._loop = asyncio.get_running_loop()
 
-    def check(self, record: Record) -> None:
-        """Count an attempt. Raises Overloaded when there is no room for the record."""
-        if self._records >= self._max_records or self._bytes + record.size > self._max_bytes:
-            wait = self._pace.seconds_until_room(max(self._records // 10, 1))
-            raise Overloaded("Too many events are waiting for Kafka.", retry_after=wait)
-        self._attempts += 1
-
     @property
     def records(self) -> int:
         """How many are not settled yet."""
         return self._records
 
-    def begin(self, record: Record) -> None:
-        self._records += 1
-        self._bytes += record.size
+    def admit(self, records: Sequence[Record], settled: Settled) -> Sent:
+        """As many of the first ones as there is room for. Raises Overloaded when there is room for none."""
+        size = sum([record.size for record in records])
+        if self._records + len(records) > self._max_records or self._bytes + size > self._max_bytes:
+            records, size = self._first_that_fit(records)
+        return Sent(records, size, settled, perf_counter())
+
+    def begin(self, sent: Sent, taken: int) -> None:
+        """Enter so many of the first ones, which are in the client's hands now."""
+        if taken < len(sent.records):
+            sent.records = sent.records[:taken]
+            sent.size = sum([record.size for record in sent.records])
+        sent.open = taken
+        self._records += taken
+        self._attempts += taken
+        self._bytes += sent.size
 
     def refused(self, kind: ProducerError, detail: str) -> DeliveryFailed:
         """The failure of a record that never took off; counted here."""
+        self._attempts += 1
         self._metrics.errors.labels(kind).inc()
         return DeliveryFailed(kind, detail)
 
-    def land(self, settled: Settled, record: Record, sent_at: float, result: Published | DeliveryFailed) -> None:
-        """Settle a record from whatever thread; ``sent_at`` is by ``perf_counter``."""
-        self._landed.append((settled, record, sent_at, result))
+    def land(self, landed: Iterable[Landed]) -> None:
+        """Settle records, from whatever thread."""
+        self.landed.extend(landed)
+        self.wake()
+
+    def wake(self) -> None:
+        """Settle what was put into ``landed`` before, from whatever thread."""
         if not self._armed:
             self._armed = True
             with suppress(RuntimeError):  # the loop has closed: nobody waits any more
@@ -89,19 +122,41 @@ class Flight:
     def settle(self) -> None:
         """Settle all that has landed."""
         self._armed = False  # first, so that whatever lands from here on wakes the loop again
-        now, durations, acked = perf_counter(), list[float](), list[Record]()
-        while self._landed:
-            settled, record, sent_at, result = self._landed.popleft()
-            self._records -= 1
-            self._bytes -= record.size
-            if isinstance(result, Published):
-                durations.append(now - sent_at)
-                acked.append(record)
+        turn: dict[Sent, list[tuple[int, Outcome]]] = {}
+        while self.landed:
+            sent, place, outcome = self.landed.popleft()
+            if sent in turn:
+                turn[sent].append((place, outcome))
             else:
-                self._metrics.errors.labels(result.kind).inc()
-            settled(result)
-        if durations:
-            self._pace.step(len(durations))
-            self._metrics.acked.inc(len(durations))
+                turn[sent] = [(place, outcome)]
+        self._count(turn)
+        for sent, outcomes in turn.items():
+            sent.settled(outcomes)
+
+    def _first_that_fit(self, records: Sequence[Record]) -> tuple[Sequence[Record], int]:
+        few = records[: max(self._max_records - self._records, 0)]
+        room = self._max_bytes - self._bytes
+        sizes = list(takewhile(room.__ge__, accumulate(record.size for record in few)))
+        if not sizes:
+            wait = self._pace.seconds_until_room(max(self._records // 10, 1))
+            raise Overloaded("Too many events are waiting for Kafka.", retry_after=wait)
+        return few[: len(sizes)], sizes[-1]
+
+    def _count(self, turn: dict[Sent, list[tuple[int, Outcome]]]) -> None:
+        now, durations, acked = perf_counter(), list[float](), list[Record]()
+        for sent, outcomes in turn.items():
+            self._records -= len(outcomes)
+            sent.open -= len(outcomes)
+            if not sent.open:
+                self._bytes -= sent.size
+            taken = [sent.records[place] for place, outcome in outcomes if isinstance(outcome, Published)]
+            acked += taken
+            durations += [now - sent.at] * len(taken)
+            for _, outcome in outcomes:
+                if isinstance(outcome, DeliveryFailed):
+                    self._metrics.errors.labels(outcome.kind).inc()
+        if acked:
+            self._pace.step(len(acked))
+            self._metrics.acked.inc(len(acked))
             self._metrics.ack_duration.observe_all(durations, lambda index: acked[index].event_id)
             self._metrics.last_ack.set(time())

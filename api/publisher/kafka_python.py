@@ -1,11 +1,10 @@
 """A Publisher on kafka-python: pure Python, no bound of its own."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from threading import Event, Thread
-from time import perf_counter
-from typing import Any
 
 from kafka import KafkaProducer
 from kafka import errors as kafka_errors
@@ -14,12 +13,14 @@ from kafka.structs import TopicPartition
 from loguru import logger
 
 from api.metrics import ProducerError
-from api.publisher.flight import DeliveryFailed, Flight, Settled
+from api.publisher.flight import DeliveryFailed, Flight, Sent, Settled
+from api.publisher.record_batch import Aboard, ErrorOf, pack_headers, put
 from api.record import Published, Record
 from contract.kafka import KafkaSettings
 from contract.topics import EVENTS, MAX_RECORD_BYTES
 
 _GIVE_UP_SECONDS = 10
+_LOOK_AGAIN_MS = 20.0
 
 _hash = lru_cache(maxsize=65_536)(murmur2)  # pure Python costs 5 µs a key, and users come back
 
@@ -29,6 +30,7 @@ class KafkaPythonPublisher:
 
     def __init__(self, kafka: KafkaSettings, flight: Flight) -> None:
         self._kafka, self._flight = kafka, flight
+        self._tell = self._told  # bound once, not for each record
         self._partitions: list[TopicPartition] = []
         self._stopping = False
         self._look = Event()
@@ -42,22 +44,25 @@ class KafkaPythonPublisher:
         self._producer = self._connect()
         Thread(target=self._learn_layout, name="kafka-layout", daemon=True).start()
 
-    def send(self, record: Record, settled: Settled) -> None:
-        self._flight.check(record)
-        landed = partial(self._landed, settled, record, perf_counter())
-        partition = self._partitions[(_hash(record.key) & 0x7FFFFFFF) % len(self._partitions)]
-        try:
-            # What KafkaProducer.send does besides is asking, for each record, what is known here: types, partition
-            # and size; it costs more than the appending.
-            sent, is_full, is_new, _ = self._producer._accumulator.append(
-                partition, None, record.key, record.value, record.headers
-            )
-        except kafka_errors.KafkaError as error:
-            raise self._flight.refused(_kind(error), str(error)) from error
-        self._flight.begin(record)
-        sent.add_both(landed)
-        if is_full or is_new:
+    def send(self, records: Sequence[Record], settled: Settled) -> int:
+        if not self._partitions:  # they are asked for anew
+            raise self._flight.refused(ProducerError.CONNECTION, "the topic's layout is not known")
+        sent = self._flight.admit(records, settled)
+        if self._append(sent):
             self._producer._sender.wakeup()
+        self._flight.begin(sent, len(sent.records))
+        return len(sent.records)
+
+    def _append(self, sent: Sent) -> bool:
+        """Past KafkaProducer.send, which asks for each record what is known here; whether the sender should look."""
+        accumulator, tell, partitions = self._producer._accumulator, self._tell, self._partitions
+        look, pairs, headers = False, None, b""
+        for place, record in enumerate(sent.records):
+            if record.headers is not pairs:
+                pairs, headers = record.headers, pack_headers(record.headers)
+            partition = partitions[(_hash(record.key) & 0x7FFFFFFF) % len(partitions)]
+            look |= put(accumulator, partition, tell, record.key, record.value, headers, sent, place)
+        return look
 
     async def renew(self) -> None:
         given_up, self._producer, self._partitions = self._producer, self._connect(), []
@@ -75,7 +80,7 @@ class KafkaPythonPublisher:
         self._flight.settle()
 
     def _connect(self) -> KafkaProducer:
-        return KafkaProducer(
+        producer = KafkaProducer(
             bootstrap_servers=self._kafka.servers,
             client_id="gateway",
             api_version=(3, 9),  # known, so the constructor need not find a broker first
@@ -93,14 +98,15 @@ class KafkaPythonPublisher:
             reconnect_backoff_max_ms=1_000,
             metrics_enabled=False,  # ours say more
         )
+        producer._sender._client.connection_delay = _let_sender_wait
+        return producer
 
-    def _landed(self, settled: Settled, record: Record, sent_at: float, outcome: Any) -> None:
-        """On the sender's thread; the outcome is the record's metadata or an exception."""
-        if isinstance(outcome, Exception):
-            result: Published | DeliveryFailed = DeliveryFailed(_kind(outcome), str(outcome) or type(outcome).__name__)
+    def _told(self, records: Sequence[Aboard], partition: int, base_offset: int, error_of: ErrorOf | None) -> None:
+        """On the sender's thread."""
+        if error_of is None:
+            self._flight.land([(it.sent, it.place, Published(partition, base_offset + it.offset)) for it in records])
         else:
-            result = Published(outcome.partition, outcome.offset)
-        self._flight.land(settled, record, sent_at, result)
+            self._flight.land([(it.sent, it.place, _failure(error_of(it.offset))) for it in records])
 
     def _learn_layout(self) -> None:
         """Ask for the topic's partitions until Kafka answers, then now and then again, should some be added."""
@@ -114,12 +120,24 @@ class KafkaPythonPublisher:
             self._look.wait(30 if self._partitions else 0.2)
 
 
+def _let_sender_wait(_node: object) -> float:
+    """Milliseconds the sender waits, if nothing happens, before it looks again at a broker that takes nothing now.
+
+    3.0.12 takes seconds for milliseconds there, and spins while a broker that owes five answers has data to get.
+    """
+    return _LOOK_AGAIN_MS
+
+
 def _give_up(producer: KafkaProducer) -> None:
     """Fail what it holds; its own ``close`` would first wait for acks."""
     producer._sender.force_close()
     producer._sender.join(_GIVE_UP_SECONDS)
     with suppress(kafka_errors.KafkaError):
         producer.close(0)
+
+
+def _failure(error: Exception) -> DeliveryFailed:
+    return DeliveryFailed(_kind(error), str(error) or type(error).__name__)
 
 
 def _kind(error: Exception) -> ProducerError:

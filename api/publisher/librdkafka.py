@@ -1,9 +1,9 @@
 """A Publisher on librdkafka, through confluent-kafka: an extra, for those who need its speed."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from threading import Event, Thread
-from time import perf_counter
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -11,7 +11,7 @@ from loguru import logger
 
 from api.errors import Overloaded
 from api.metrics import ProducerError
-from api.publisher.flight import DeliveryFailed, Flight, Settled
+from api.publisher.flight import DeliveryFailed, Flight, Sent, Settled
 from api.record import Published, Record
 from contract.kafka import KafkaSettings
 from contract.topics import EVENTS, MAX_RECORD_BYTES
@@ -45,32 +45,31 @@ class LibrdkafkaPublisher:
         Thread(target=self._await_acks, name="kafka-acks", daemon=True).start()
         self._learn()
 
-    def send(self, record: Record, settled: Settled) -> None:
-        self._flight.check(record)
-        landed = partial(self._landed, settled, record, perf_counter())
+    def send(self, records: Sequence[Record], settled: Settled) -> int:
+        sent, taken = self._flight.admit(records, settled), 0
+        produce, landed = self._producer.produce, self._landed
         try:
-            self._producer.produce(
-                EVENTS.name,
-                record.value,
-                record.key,
-                headers=record.headers,  # type: ignore[arg-type]  # a list it only reads
-                on_delivery=landed,
-            )
-        except BufferError as error:
-            raise Overloaded("Too many events are waiting for Kafka.", retry_after=1) from error
-        except KafkaException as error:
-            raise self._flight.refused(_kind(error.args[0]), str(error)) from error
-        self._flight.begin(record)
+            for record in sent.records:
+                on_delivery = partial(landed, sent, taken)
+                produce(EVENTS.name, record.value, record.key, headers=record.headers, on_delivery=on_delivery)  # type: ignore[arg-type]  # a list it only reads
+                taken += 1
+        except (BufferError, KafkaException) as error:
+            if not taken:
+                raise self._refusal(error) from error
+        finally:
+            self._flight.begin(sent, taken)
         if not self._busy and self._flight.records > _FEW:
             self._busy = True
             self._quiet.clear()
             self._loop.call_later(_POLL_SECONDS, self._ask_for_acks)
+        return taken
 
     async def renew(self) -> None:
         await self._forget_layout()
         given_up, self._producer = self._producer, self._connect()
         given_up.purge()
         await asyncio.to_thread(given_up.flush, 1)
+        self._flight.settle()
         self._stopping.clear()
         self._learn()
 
@@ -101,13 +100,17 @@ class LibrdkafkaPublisher:
             }
         )
 
-    def _landed(self, settled: Settled, record: Record, sent_at: float, error: KafkaError | None, message: Any) -> None:
-        result = (
-            Published(message.partition(), message.offset())
-            if error is None
-            else DeliveryFailed(_kind(error), error.str())
-        )
-        self._flight.land(settled, record, sent_at, result)
+    def _refusal(self, error: BufferError | KafkaException) -> Overloaded | DeliveryFailed:
+        if isinstance(error, KafkaException):
+            return self._flight.refused(_kind(error.args[0]), str(error))
+        return Overloaded("Too many events are waiting for Kafka.", retry_after=1)
+
+    def _landed(self, sent: Sent, place: int, error: KafkaError | None, message: Any) -> None:
+        """Called by ``poll``, and by ``flush``."""
+        if error is None:
+            self._flight.landed.append((sent, place, Published(message.partition(), message.offset())))
+        else:
+            self._flight.landed.append((sent, place, DeliveryFailed(_kind(error), error.str())))
 
     def _ask_for_acks(self) -> None:
         self._producer.poll(0)
@@ -120,8 +123,8 @@ class LibrdkafkaPublisher:
 
     def _await_acks(self) -> None:
         while not self._stopped:
-            if self._quiet.wait(0.1):
-                self._producer.poll(0.1)
+            if self._quiet.wait(0.1) and self._producer.poll(0.1):
+                self._flight.wake()
 
     def _learn(self) -> None:
         self._layout = Thread(target=self._learn_layout, name="kafka-layout", daemon=True)

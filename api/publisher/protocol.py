@@ -1,5 +1,6 @@
 """What the gateway needs of a Kafka client."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from api.publisher.flight import Settled
@@ -18,8 +19,11 @@ class Publisher(Protocol):
         """Returns at once, whether Kafka is there or not."""
         ...
 
-    def send(self, record: Record, settled: Settled) -> None:
-        """Hand a record over. Raises Overloaded at the bound in flight, DeliveryFailed when refused at once."""
+    def send(self, records: Sequence[Record], settled: Settled) -> int:
+        """Hand records over in their order; returns how many of the first ones were taken, which is at least one.
+
+        Raises Overloaded at the bound in flight, DeliveryFailed when the first is refused at once.
+        """
         ...
 
     async def renew(self) -> None:

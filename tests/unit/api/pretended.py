@@ -1,25 +1,28 @@
 """A Publisher whose broker is the test: it keeps what was sent, and answers when it is told to."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from api.metrics import ProducerError
-from api.publisher import DeliveryFailed, Settled
+from api.publisher import DeliveryFailed, Outcome, Settled
 from api.record import Published, Record
 
 
 class PretendedKafka:
-    """``sent`` holds every record ever handed over, ``open`` those without an answer yet."""
+    """``sent`` holds every record ever handed over, ``open`` those without an answer yet; ``takes`` so many at once."""
 
     def __init__(self) -> None:
         self.ready = True
         self.acknowledges = False
         self.refuses: Exception | None = None
         self.sent: list[Record] = []
-        self.open: list[tuple[Record, Settled]] = []
+        self.open: list[tuple[Record, Callable[[Outcome], None]]] = []
+        self.takes = 1_000_000
+        self.refuses_after: tuple[int, Exception] | None = None
         self.stopped = False
         self.renewals = 0
         self._offset = 0
@@ -33,13 +36,17 @@ class PretendedKafka:
     async def stop(self, seconds: float) -> None:
         self.stopped = True
 
-    def send(self, record: Record, settled: Settled) -> None:
+    def send(self, records: Sequence[Record], settled: Settled) -> int:
         if self.refuses:
             raise self.refuses
-        self.sent.append(record)
-        self.open.append((record, settled))
+        if self.refuses_after and len(self.sent) >= self.refuses_after[0]:
+            raise self.refuses_after[1]
+        taken = records[: self.takes]
+        self.sent += taken
+        self.open += [(record, partial(_settle, settled, place)) for place, record in enumerate(taken)]
         if self.acknowledges:
             asyncio.get_running_loop().call_soon(self.acknowledge)
+        return len(taken)
 
     def acknowledge(self, most: int = 1_000_000) -> None:
         for _ in range(min(most, len(self.open))):
@@ -59,6 +66,10 @@ class PretendedKafka:
     @property
     def event_ids(self) -> list[str]:
         return [record.event_id for record in self.sent]
+
+
+def _settle(settled: Settled, place: int, outcome: Outcome) -> None:
+    settled([(place, outcome)])
 
 
 def sample(registry: CollectorRegistry, name: str, **labels: str) -> float:

@@ -1,6 +1,7 @@
 """The bound on records in flight, and acks that come from another thread."""
 
 import asyncio
+from collections.abc import Sequence
 from threading import Thread
 from time import perf_counter
 
@@ -8,40 +9,70 @@ import pytest
 
 from api.errors import Overloaded
 from api.metrics import ApiMetrics, ProducerError
-from api.publisher import DeliveryFailed, Flight
+from api.publisher import DeliveryFailed, Flight, Outcome
+from api.publisher.flight import Sent
 from api.record import Published, Record
 from tests.unit.api.pretended import eventually, sample
 
 pytestmark = pytest.mark.anyio
 RECORD = Record("event", b"key", b"{}", [])
-Landed = list[Published | DeliveryFailed]
+Landed = list[tuple[int, Outcome]]
+
+
+def sent(flight: Flight, records: Sequence[Record], landed: Landed) -> Sent:
+    """Records in flight; what becomes of them ends in ``landed``."""
+    sent = flight.admit(records, landed.extend)
+    flight.begin(sent, len(sent.records))
+    return sent
 
 
 async def test_the_bound_counts_records_until_they_are_settled(metrics: ApiMetrics) -> None:
     flight = Flight(2, 10_000, metrics)
     flight.open()
     landed: Landed = []
-    for _ in range(2):
-        flight.check(RECORD)
-        flight.begin(RECORD)
+    first = sent(flight, [RECORD], landed)
+    sent(flight, [RECORD], landed)
     with pytest.raises(Overloaded) as overloaded:
-        flight.check(RECORD)
+        flight.admit([RECORD], landed.extend)
     assert overloaded.value.retry_after
     assert sample(metrics.registry, "pipeline_producer_inflight_records") == 2
-    flight.land(landed.append, RECORD, 0.0, Published(0, 0))
+    flight.land([(first, 0, Published(0, 0))])
     await eventually(lambda: landed)
-    flight.check(RECORD)
+    assert len(flight.admit([RECORD], landed.extend).records) == 1
     assert sample(metrics.registry, "pipeline_producer_inflight_records") == 1
 
 
-async def test_the_bound_counts_bytes_as_well(metrics: ApiMetrics) -> None:
+async def test_the_bound_counts_bytes_until_all_that_was_sent_together_is_settled(metrics: ApiMetrics) -> None:
     flight = Flight(1_000, 2 * RECORD.size, metrics)
     flight.open()
-    for _ in range(2):
-        flight.check(RECORD)
-        flight.begin(RECORD)
+    landed: Landed = []
+    together = sent(flight, [RECORD, RECORD], landed)
+    flight.land([(together, 1, Published(0, 0))])
+    await eventually(lambda: landed)
+    assert sample(metrics.registry, "pipeline_producer_inflight_bytes") == 2 * RECORD.size
     with pytest.raises(Overloaded):
-        flight.check(RECORD)
+        flight.admit([RECORD], landed.extend)
+    flight.land([(together, 0, Published(0, 1))])
+    await eventually(lambda: len(landed) == 2)
+    assert sample(metrics.registry, "pipeline_producer_inflight_bytes") == 0
+
+
+@pytest.mark.parametrize(("most", "most_bytes"), [(3, 10_000), (1_000, 3 * RECORD.size + 1)])
+async def test_of_too_many_the_first_ones_are_taken(metrics: ApiMetrics, most: int, most_bytes: int) -> None:
+    flight = Flight(most, most_bytes, metrics)
+    flight.open()
+    landed: Landed = []
+    assert len(sent(flight, [RECORD] * 5, landed).records) == 3
+    assert sample(metrics.registry, "pipeline_producer_inflight_records") == 3
+    assert sample(metrics.registry, "pipeline_producer_inflight_bytes") == 3 * RECORD.size
+
+
+async def test_what_a_client_did_not_take_is_not_in_flight(metrics: ApiMetrics) -> None:
+    flight = Flight(1_000, 10_000, metrics)
+    flight.open()
+    flight.begin(flight.admit([RECORD] * 5, lambda _: None), 2)
+    assert flight.records == 2
+    assert sample(metrics.registry, "pipeline_producer_attempts_total") == 2
     assert sample(metrics.registry, "pipeline_producer_inflight_bytes") == 2 * RECORD.size
 
 
@@ -52,21 +83,24 @@ async def test_acks_from_another_thread_reach_the_loop_in_their_order(metrics: A
     loop = asyncio.get_running_loop()
     loops: set[asyncio.AbstractEventLoop] = set()
 
-    def settled(result: Published | DeliveryFailed) -> None:
+    def settled(outcomes: Sequence[tuple[int, Outcome]]) -> None:
         loops.add(asyncio.get_running_loop())
-        landed.append(result)
+        landed.extend(outcomes)
+
+    requests = [flight.admit([RECORD] * 500, settled) for _ in range(10)]
+    for request in requests:
+        flight.begin(request, 500)
+    acks = [(request, place, Published(0, place)) for request in requests for place in range(500)]
 
     def sender() -> None:
-        for offset in range(5_000):
-            flight.land(settled, RECORD, 0.0, Published(0, offset))
+        for ack in acks:
+            flight.land([ack])
 
-    for _ in range(5_000):
-        flight.begin(RECORD)
     thread = Thread(target=sender)
     thread.start()
     await eventually(lambda: len(landed) == 5_000)
     thread.join()
-    assert landed == [Published(0, offset) for offset in range(5_000)]
+    assert landed == [(place, Published(0, place)) for _ in range(10) for place in range(500)]
     assert loops == {loop}
     assert sample(metrics.registry, "pipeline_producer_acked_total") == 5_000
     assert sample(metrics.registry, "pipeline_producer_ack_duration_seconds_count") == 5_000
@@ -77,13 +111,13 @@ async def test_failures_are_counted_by_their_kind(metrics: ApiMetrics) -> None:
     flight = Flight(10, 10_000, metrics)
     flight.open()
     landed: Landed = []
-    flight.begin(RECORD)
-    flight.land(landed.append, RECORD, 0.0, DeliveryFailed(ProducerError.NO_TOPIC, "gone"))
+    flight.land([(sent(flight, [RECORD], landed), 0, DeliveryFailed(ProducerError.NO_TOPIC, "gone"))])
     await eventually(lambda: landed)
     assert flight.refused(ProducerError.TOO_LARGE, "2 MB").permanent
     assert sample(metrics.registry, "pipeline_producer_errors_total", kind="no_topic") == 1
     assert sample(metrics.registry, "pipeline_producer_errors_total", kind="too_large") == 1
     assert sample(metrics.registry, "pipeline_producer_acked_total") == 0
+    assert sample(metrics.registry, "pipeline_producer_attempts_total") == 2
 
 
 async def test_an_ack_after_the_loop_has_closed_hurts_nobody(metrics: ApiMetrics) -> None:
@@ -95,7 +129,7 @@ async def test_an_ack_after_the_loop_has_closed_hurts_nobody(metrics: ApiMetrics
     thread = Thread(target=lambda: asyncio.run(open_only()))
     thread.start()
     await asyncio.to_thread(thread.join)
-    flight.land(lambda _: None, RECORD, 0.0, Published(0, 0))
+    flight.land([(sent(flight, [RECORD], []), 0, Published(0, 0))])
 
 
 async def test_the_slowest_record_of_a_turn_is_the_exemplar_of_its_acks(metrics: ApiMetrics) -> None:
@@ -103,10 +137,10 @@ async def test_the_slowest_record_of_a_turn_is_the_exemplar_of_its_acks(metrics:
     flight.open()
     now = perf_counter()
     for event_id, waited in (("fast", 0.0), ("slow", 3.0), ("refused", 100.0)):
-        record = Record(event_id, b"key", b"{}", [])
-        flight.begin(record)
+        request = sent(flight, [Record(event_id, b"key", b"{}", [])], [])
+        request.at = now - waited
         failed = DeliveryFailed(ProducerError.TIMEOUT, "late")
-        flight.land(lambda _: None, record, now - waited, failed if event_id == "refused" else Published(0, 0))
+        flight.land([(request, 0, failed if event_id == "refused" else Published(0, 0))])
     await eventually(lambda: not flight.records)
     (family,) = metrics.ack_duration.collect()
     assert [(s.labels["le"], s.exemplar.labels) for s in family.samples if s.exemplar] == [

@@ -2,38 +2,46 @@
 
 import asyncio
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from time import time_ns
 from uuid import RFC_4122, UUID
 
 import pytest
 
 from api.errors import InvalidEvent, TooLarge
-from api.record import SPOOLED, Arrival, Published, Receipt, uuid7
+from api.record import SPOOLED, Arrival, Published, Receipt, uuids7
 from contract.codec import decode, parse
 from contract.topics import MAX_RECORD_BYTES
 
 
 def test_ids_are_uuids_of_version_7_with_the_time_of_now() -> None:
     before = time_ns() // 1_000_000
-    event_id = UUID(uuid7())
+    event_id = UUID(next(uuids7()))
     after = time_ns() // 1_000_000
     assert (event_id.version, event_id.variant) == (7, RFC_4122)
     assert before <= event_id.int >> 80 <= after
 
 
 def test_ids_do_not_repeat_and_follow_time() -> None:
-    ids = [UUID(uuid7()) for _ in range(10_000)]
+    ids = [UUID(event_id) for _ in range(1_000) for event_id in islice(uuids7(), 10)]
     assert len(set(ids)) == len(ids)
     milliseconds = [event_id.int >> 80 for event_id in ids]
     assert all(first <= second for first, second in pairwise(milliseconds))
 
 
+def test_ids_of_one_request_count_on_and_stay_uuids_of_version_7(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.record.getrandbits", lambda bits: (1 << bits) - 2)
+    first, second, third = (UUID(event_id) for event_id in islice(uuids7(), 3))
+    assert second.int == first.int + 1
+    assert third.hex == first.hex[:20] + 12 * "0"  # around, without a carry into the variant
+    assert {(event_id.version, event_id.variant) for event_id in (first, second, third)} == {(7, RFC_4122)}
+
+
 def test_all_74_random_bits_are_used() -> None:
     seen, unseen = 0, (1 << 128) - 1
     for _ in range(200):
-        seen |= UUID(uuid7()).int
-        unseen &= UUID(uuid7()).int
+        seen |= UUID(next(uuids7())).int
+        unseen &= UUID(next(uuids7())).int
     changing = seen & ~unseen & ((1 << 80) - 1)
     assert changing.bit_count() == 74
 
