@@ -38,7 +38,7 @@ def _now(board: grafana.Dashboard) -> None:
             "Colour is a hint only: a burst may well queue for a moment. Seconds decide."),
             "none", ((1000, "orange"), (5000, "red")), empty="unknown"),
         stat_panel("Lag, seconds", Query(f"group:lag_seconds:max{{{GROUP}}}", "lag"), Story(
-            "Age of the oldest record without a commit; right with a dead worker, too. Below two scrapes it reads 0.",
+            "Age of the oldest record without a commit, right to within a scrape; with a dead worker, too.",
             "See docs/runbooks/ConsumerLagHigh.md."), "s", SECONDS, empty="unknown"),
         stat_panel("Growth", Query(f"group:lag_growth:deriv10s{{{GROUP}}}", "growth"), Story(
             "Records a second by which the backlog grows; negative while it drains.",

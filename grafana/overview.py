@@ -43,7 +43,7 @@ def _verdict(board: grafana.Dashboard) -> None:
             "Colour is a hint only: seconds decide. See the dashboard Consumer lag."),
             "none", ((1000, "orange"), (5000, "red")), empty="unknown"),
         stat_panel("Lag, seconds", seconds, Story(
-            "Age of the oldest record without a commit; below two scrapes it reads 0.",
+            "Age of the oldest record without a commit, right to within a scrape: a flow's own records read as 2 s.",
             "The worker is slower than the gateway, or stands still: see the dashboard Consumer lag."),
             "s", ((LAG_WARNING_SECONDS, "orange"), (LAG_CRITICAL_SECONDS, "red")), empty="unknown"),
         stat_panel("HTTP p99", quantile(0.99, "http_request_duration_seconds", HANDLER, "[$__range]"), Story(
