@@ -3,25 +3,24 @@
 Work on a body may take seconds, and there is one thread: what is long is done in turns with whoever else waits.
 """
 
-import asyncio
-from collections.abc import Callable, Iterable
-from io import BytesIO
+import re
 from itertools import islice
-from time import perf_counter
-from typing import Final, TypeVar
+from typing import Final
 
 from pydantic import ValidationError
 
 from api.admission import NDJSON
 from api.errors import GatewayError, Malformed, TooLarge, from_validation
+from api.scan import scan
+from api.turns import in_turns
 from contract.codec import Reading, items, parse, parse_all
+from contract.crowd import separators
 from contract.topics import MAX_RECORD_BYTES
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-_TURN_SECONDS = 0.02
 _AT_ONCE_BYTES = 1_048_576
+_MOST_VALUES = 1_000_000
+_LIGHT_VALUES = 65_536
+_LIGHT_BYTES = 2 * _LIGHT_VALUES
 
 
 async def split(body: bytes, media_type: bytes, most: int) -> list[Reading | GatewayError]:
@@ -30,18 +29,9 @@ async def split(body: bytes, media_type: bytes, most: int) -> list[Reading | Gat
     Raises Malformed when the body is no array at all, TooLarge beyond ``most`` events; and counts before it looks at
     any of them, because a few megabytes hold millions of things that are no events.
     """
+    if len(body) > _MOST_VALUES and separators(body) > _MOST_VALUES:
+        raise TooLarge(f"The batch has more than {_MOST_VALUES} commas and brackets: send it in smaller parts.")
     return await (_lines(body, most) if media_type == NDJSON else _array(body, most))
-
-
-async def in_turns(work: Callable[[T], R], over: Iterable[T]) -> list[R]:
-    """The work's results in order; others get the event loop between two of them when that takes long."""
-    done, due = [], perf_counter() + _TURN_SECONDS
-    for each in over:
-        done.append(work(each))
-        if perf_counter() > due:
-            await asyncio.sleep(0)
-            due = perf_counter() + _TURN_SECONDS
-    return done
 
 
 def parse_event(body: bytes) -> Reading:
@@ -53,18 +43,19 @@ def parse_event(body: bytes) -> Reading:
 
 
 async def _lines(body: bytes, most: int) -> list[Reading | GatewayError]:
-    lines = list(islice(filter(bytes.strip, BytesIO(body)), most + 1))
+    lines = [line[1] for line in islice(_LINE.finditer(body.rstrip()), most + 1)]
     _check_count(len(lines), most)
     return await in_turns(_event_or_error, lines)
 
 
 async def _array(body: bytes, most: int) -> list[Reading | GatewayError]:
-    if len(body) <= _AT_ONCE_BYTES and body.count(_IN_EACH) <= most:
+    light = len(body) <= _LIGHT_BYTES or separators(body) <= _LIGHT_VALUES
+    if light and len(body) <= _AT_ONCE_BYTES and body.count(_IN_EACH) <= most:
         events = parse_all(body)
         if events is not None and len(events) <= most:
             return [*events]  # one pass for the usual case: all are good
     try:
-        found = items(body, most + 1)
+        found = items(body, most + 1) if light else await scan(body, most + 1)
     except ValueError as error:
         raise Malformed(f"A JSON array of events is expected: {error}") from None
     _check_count(len(found), most)
@@ -87,3 +78,4 @@ def _event_or_error(body: bytes) -> Reading | GatewayError:
 
 
 _IN_EACH: Final = b'"event_type"'
+_LINE: Final = re.compile(rb"\s*+([^\n]+)")

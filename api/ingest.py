@@ -13,13 +13,14 @@ from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
 from api.admission import JSON, NDJSON, Admission, Call, RequestIds, headers_of
-from api.batch import in_turns, parse_event, split
+from api.batch import parse_event, split
 from api.errors import GatewayError, InternalError, Unavailable
 from api.intake import Intake
 from api.journal import Journal
 from api.lookup import Recent
 from api.metrics import ApiMetrics, HandlerMetrics, Outcome
 from api.record import Accepted, Arrival, Published, Receipt, Record, Result, Spooled
+from api.turns import in_turns
 from contract.codec import Reading
 from contract.topics import EVENTS
 

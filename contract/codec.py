@@ -10,13 +10,14 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, LiteralString
 
 import msgspec
 from msgspec import UNSET, UnsetType
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError, from_json, to_json
 
+from contract.crowd import MOST_VALUES, is_crowded
 from contract.event import EVENT_TYPE, Event, StoredEvent, refuse_unstorable
 
 _MOST_FIELDS = 50  # an object with more of them is described by their number: a list would cost more than it did
@@ -49,6 +50,8 @@ class StoredReading(Reading, kw_only=True, gc=False, forbid_unknown_fields=True)
 
 def parse(body: bytes | str) -> Reading:
     """The event in a request. Raises pydantic's ValidationError: ``json_invalid`` when it is no JSON at all."""
+    if len(body) > MOST_VALUES:
+        _refuse_crowd_of_values(body.encode(errors="replace") if isinstance(body, str) else body)
     try:
         event = _EVENT.decode(body)
         _check(event)
@@ -136,16 +139,35 @@ def _is_finite(text: bytes) -> bool:
     return True
 
 
+def _refuse_crowd_of_values(body: bytes) -> None:
+    if is_crowded(body) and not _is_too_deep(body):
+        raise _fault("too_many_values", "Event has more than {most} values", {"most": MOST_VALUES})
+
+
+def _is_too_deep(body: bytes) -> bool:
+    """Then the definition ends after a few levels, and says so."""
+    try:
+        _FIELDS.decode(body)
+    except RecursionError:
+        return True
+    except msgspec.MsgspecError:
+        return False
+    return False
+
+
 def _refuse_crowd(body: bytes | str) -> None:
     try:
         fields = len(_FIELDS.decode(body))
     except _NOT_PLAIN:
         return  # no object at all, as the definition will say
     if fields > _MOST_FIELDS:
-        error = PydanticCustomError(
-            "too_many_fields", "Object has {fields} fields, most of them unknown", {"fields": fields}
-        )
-        raise ValidationError.from_exception_data("Event", [{"type": error, "loc": (), "input": None}])
+        raise _fault("too_many_fields", "Object has {fields} fields, most of them unknown", {"fields": fields})
+
+
+def _fault(kind: LiteralString, message: LiteralString, numbers: dict[str, int]) -> ValidationError:
+    """Of an event as a whole."""
+    error = PydanticCustomError(kind, message, numbers)
+    return ValidationError.from_exception_data("Event", [{"type": error, "loc": (), "input": None}])
 
 
 def _check(event: Reading) -> None:

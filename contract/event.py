@@ -93,18 +93,19 @@ def refuse_unstorable(event: Event) -> None:
         raise ValidationError.from_exception_data("Event", [{"type": error, "loc": path, "input": None}])
 
 
-def _unstorable(value: JsonValue, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Where a JSON value holds a NUL character or a number that is not finite."""
-    match value:
-        case str() if "\x00" in value:
-            yield path, "Text must not contain the NUL character"
-        case float() if not isfinite(value):
-            yield path, "Number must be finite: no NaN, no Infinity, nothing beyond 1.8e308"
-        case list():
-            for index, item in enumerate(value):
-                yield from _unstorable(item, (*path, index))
-        case dict():
-            for key, item in value.items():
-                if "\x00" in key:
+def _unstorable(root: JsonValue, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where a JSON value holds a NUL character or a number that is not finite; in the order of the text."""
+    unseen = [(place, root)]
+    while unseen:
+        path, value = unseen.pop()
+        match value:
+            case str() if "\x00" in value:
+                yield path, "Text must not contain the NUL character"
+            case float() if not isfinite(value):
+                yield path, "Number must be finite: no NaN, no Infinity, nothing beyond 1.8e308"
+            case list():
+                unseen += [((*path, index), item) for index, item in enumerate(value)][::-1]
+            case dict():
+                if any("\x00" in key for key in value):
                     yield path, "A name must not contain the NUL character"
-                yield from _unstorable(item, (*path, key))
+                unseen += [((*path, key), item) for key, item in value.items()][::-1]

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from api.admission import JSON, NDJSON
-from api.batch import in_turns, split
+from api.batch import split
 from api.errors import GatewayError, InvalidEvent, TooLarge
+from api.turns import in_turns
 from contract.codec import Reading
 
 pytestmark = pytest.mark.anyio
@@ -63,3 +64,21 @@ async def test_too_many_things_that_are_no_events_are_only_counted(
 ) -> None:
     with pytest.raises(TooLarge, match="more than the 1000 events"):
         await split(make(), media_type, 1000)
+
+
+@pytest.mark.parametrize("media_type", [JSON, NDJSON])
+async def test_a_batch_of_too_many_values_is_refused_as_a_whole(media_type: bytes) -> None:
+    with pytest.raises(TooLarge, match="1000000 commas and brackets"):
+        await split(b"[" + b"[]," * 500_001 + b"1]", media_type, 1000)
+
+
+async def test_neighbours_of_a_crowded_event_are_taken() -> None:
+    crowded = EVENT[:-1] + b',"properties":{"a":[' + b"1," * 70_000 + b"NaN]}}"
+    first, second, third = await split(b"[" + b",".join([EVENT, crowded, EVENT]) + b"]", JSON, 10)
+    assert isinstance(first, Reading)
+    assert isinstance(second, InvalidEvent)
+    assert isinstance(third, Reading)
+
+
+async def test_blank_lines_are_no_events() -> None:
+    assert len(await split(b"\n \n" + EVENT + b"\r\n\n" + EVENT + b"\n" * 100_000, NDJSON, 10)) == 2
