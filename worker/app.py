@@ -20,12 +20,13 @@ from worker.probe import Probe
 from worker.settings import WorkerSettings
 from worker.store import Store
 from worker.subscription import Subscription
+from worker.unpacking import LeanConsumer
 from worker.watchdog import Joining, Watchdog
 
 
 @contextmanager
 def build_worker(
-    settings: WorkerSettings, stop: Stop, client: Callable[..., KafkaConsumer] = KafkaConsumer
+    settings: WorkerSettings, stop: Stop, client: Callable[..., KafkaConsumer] = LeanConsumer
 ) -> Iterator[Worker]:
     """A worker whose clients, files and ports are closed on the way out. Waits neither for Kafka nor PostgreSQL.
 
@@ -87,7 +88,7 @@ def _consumer(settings: WorkerSettings, client: Callable[..., KafkaConsumer]) ->
 
 def _reader(settings: WorkerSettings) -> KafkaConsumer:
     """Outside the group, and a record at a time."""
-    return KafkaConsumer(
+    return LeanConsumer(
         bootstrap_servers=settings.kafka.servers,
         client_id="probe",
         api_version=(3, 9),

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import msgspec
 from kafka.structs import TopicPartition
 from pydantic import ValidationError
 
@@ -12,15 +13,16 @@ from contract.codec import StoredReading, decode
 from contract.event import SCHEMA_VERSION
 from worker.errors import Undecodable
 from worker.metrics import Parked
+from worker.unpacking import Headers, Record
 
 Place = tuple[int, int]
 """Partition and offset."""
 
 
-class EventRecord(NamedTuple):
+class EventRecord(msgspec.Struct, gc=False):
     """A record that holds an event; ``appended_at`` is by the broker's clock."""
 
-    record: Any  # kafka-python's ConsumerRecord
+    record: Record
     event: StoredReading
     appended_at: datetime
     request_id: str | None
@@ -29,7 +31,7 @@ class EventRecord(NamedTuple):
 class DeadRecord(NamedTuple):
     """A record as Kafka handed it over, and why it is no event of ours."""
 
-    record: Any  # kafka-python's ConsumerRecord
+    record: Record
     reason: Parked
     detail: str
 
@@ -71,7 +73,7 @@ class Batch:
         self.dead.append(dead)
         self.spans[partition] = Span(offset, offset + 1)
 
-    def add(self, partition: TopicPartition, expected: int, records: Iterable[Any]) -> None:
+    def add(self, partition: TopicPartition, expected: int, records: Iterable[Record]) -> None:
         """Decode a partition's records; ``expected`` is the offset the table has for it."""
         next_offset = expected
         for record in records:
@@ -83,18 +85,15 @@ class Batch:
         self.spans[partition.partition] = Span(expected, next_offset)
 
 
-def _decode(record: Any) -> EventRecord:
-    headers = dict(record.headers)
-    version = headers.get("schema_version", SCHEMA_VERSION)
-    if version != SCHEMA_VERSION:
-        raise Undecodable(Parked.VERSION, f"schema_version is {version!r}; this worker knows {SCHEMA_VERSION!r}")
+def _decode(record: Record) -> EventRecord:
+    request_id = _request_id(record.headers)
     if not record.value:
         raise Undecodable(Parked.EMPTY, "the record has no value")
     try:
         event = decode(record.value)
     except ValidationError as error:
         raise _undecodable(error) from None
-    return EventRecord(record, event, _instant(record.timestamp), _request_id(headers.get("request_id")))
+    return EventRecord(record, event, _instant(record.timestamp), request_id)
 
 
 @lru_cache(maxsize=64)
@@ -103,9 +102,17 @@ def _instant(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _request_id(header: bytes | None) -> str | None:
-    """None for what the gateway would not have written: it might cost the event its row."""
-    text = header.decode("ascii", "replace") if header else ""
+@lru_cache(maxsize=16)
+def _request_id(headers: Headers) -> str | None:
+    """None for what the gateway would not have written: it might cost the event its row.
+
+    Raises Undecodable when the headers tell of another version.
+    """
+    told = dict(headers)
+    version = told.get("schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise Undecodable(Parked.VERSION, f"schema_version is {version!r}; this worker knows {SCHEMA_VERSION!r}")
+    text = (told.get("request_id") or b"").decode("ascii", "replace")
     return text if text.isascii() and text.isprintable() and text else None
 
 

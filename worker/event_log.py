@@ -112,7 +112,7 @@ def _line(logged_at: str, logged: EventRecord) -> str:
         joined = to_json(request_id).decode()
     else:
         joined = f'"{request_id}"'  # nearly always: printable ASCII is JSON as it stands
-    event = record.value.decode()
+    event = record.value.decode()  # type: ignore[union-attr]  # a record that holds an event has a value
     if "\n" in event or "\r" in event:  # JSON forbids them inside strings, so any there are is layout and can go
         event = event.replace("\n", " ").replace("\r", " ")
     return (

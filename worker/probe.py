@@ -5,7 +5,6 @@ a compression that is not installed. Its poll raises, and would spin for ever if
 """
 
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Final
 
 from kafka import KafkaConsumer
@@ -14,6 +13,7 @@ from kafka.structs import TopicPartition
 
 from worker.batch import DeadRecord
 from worker.metrics import Parked
+from worker.unpacking import Record
 
 UNREADABLE: Final = (kafka_errors.CorruptRecordError, kafka_errors.UnsupportedCodecError)
 """What a poll raises for such a record."""
@@ -52,14 +52,6 @@ def _look(consumer: KafkaConsumer, partition: TopicPartition, offset: int) -> De
     return None
 
 
-def _stand_in(partition: TopicPartition, offset: int) -> SimpleNamespace:
+def _stand_in(partition: TopicPartition, offset: int) -> Record:
     """For a record nobody could read."""
-    return SimpleNamespace(
-        topic=partition.topic,
-        partition=partition.partition,
-        offset=offset,
-        timestamp=_NO_TIMESTAMP,
-        key=None,
-        value=None,
-        headers=(),
-    )
+    return Record(partition.topic, partition.partition, offset, _NO_TIMESTAMP, None, None, ())

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from time import sleep, time
-from typing import Any
 
 from kafka import KafkaConsumer
 from kafka import errors as kafka_errors
@@ -14,6 +13,7 @@ from loguru import logger
 from contract.topics import EVENTS
 from worker.metrics import Step, WorkerMetrics
 from worker.probe import UNREADABLE
+from worker.unpacking import Record
 
 _ANSWER_MS = 5_000
 _ERROR_PAUSE_SECONDS = 0.2
@@ -30,9 +30,9 @@ class Subscription:
         self._stumbled = False
         self._consumer = self._subscribe()
 
-    def poll(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
+    def poll(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
         try:
-            polled: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=timeout_ms)
+            polled: dict[TopicPartition, list[Record]] = self._consumer.poll(timeout_ms=timeout_ms)
         except UNREADABLE as error:
             logger.error("a record cannot be unpacked: {}", error)
             self._metrics.errors.labels(Step.POLL).inc()

@@ -6,7 +6,6 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from kafka import KafkaConsumer
 from kafka.structs import MemberState, TopicPartition
 
 from contract.kafka import KafkaSettings
@@ -16,9 +15,10 @@ from tests.faults.rig import Rig, scrape
 from tests.waiting import until
 from worker.app import build_worker
 from worker.settings import EventLogSettings, WorkerSettings
+from worker.unpacking import LeanConsumer
 
 
-class Forgetful(KafkaConsumer):  # type: ignore[misc]
+class Forgetful(LeanConsumer):
     """Never brings anything of the first partition that has records, and does not say so."""
 
     forgotten: TopicPartition | None = None
@@ -35,7 +35,7 @@ class Forgetful(KafkaConsumer):  # type: ignore[misc]
         return set(super().paused()) - {self.forgotten}
 
 
-class Stranded(KafkaConsumer):  # type: ignore[misc]
+class Stranded(LeanConsumer):
     """Believes for ever that it joins, as kafka-python 3.0.12 can after a broker's death in the middle of a join."""
 
     stranded = False
@@ -66,7 +66,7 @@ def test_a_client_whose_joining_comes_to_no_end_is_replaced(rig: Rig, note: Note
 
 
 @contextmanager
-def worker_on(first: type[KafkaConsumer], rig: Rig, folder: Path) -> Iterator[str]:
+def worker_on(first: type[LeanConsumer], rig: Rig, folder: Path) -> Iterator[str]:
     """The rig's only worker, whose first client is the given one; where its metrics are."""
     rig.stack.stop("worker")
     clients = iter([first])
@@ -79,7 +79,7 @@ def worker_on(first: type[KafkaConsumer], rig: Rig, folder: Path) -> Iterator[st
         session_timeout_seconds=6,
         stall_seconds=2,
     )
-    with running_worker(settings, lambda **config: next(clients, KafkaConsumer)(**config)):
+    with running_worker(settings, lambda **config: next(clients, LeanConsumer)(**config)):
         yield f"http://{HOST}:{port}/metrics"
 
 

@@ -31,6 +31,7 @@ KNOWS_KAFKA = (
     "worker/positions.py",
     "worker/probe.py",
     "worker/subscription.py",
+    "worker/unpacking.py",
     "worker/watchdog.py",
 )
 KAFKA_CLIENTS = {"kafka", "confluent_kafka", "aiokafka"}

@@ -14,6 +14,7 @@ from worker.batch import DeadRecord
 from worker.dead_letters import letter
 from worker.errors import DeadLettersUnavailable
 from worker.metrics import WorkerMetrics
+from worker.unpacking import Record
 
 _ACK_SECONDS = 10
 _CLOSE_SECONDS = 1  # parking waits for its acks, so nothing is under way
@@ -55,7 +56,7 @@ class DeadLetters:
         return producer.send(DEAD_LETTERS.name, value, key=key, headers=headers)
 
 
-def _ids(record: Any) -> dict[str, str]:
+def _ids(record: Record) -> dict[str, str]:
     """What of ``request_id`` and ``event_id`` can be told of a record that may hold anything."""
     ids = {name: value.decode(errors="replace") for name, value in record.headers if value and name == "request_id"}
     event_id = letter.event_in(record.value).get("event_id")

@@ -1,12 +1,12 @@
-"""Records as kafka-python hands them over."""
+"""Records as a poll hands them over."""
 
 from typing import Any
 
-from kafka.consumer.fetcher import ConsumerRecord
 from kafka.structs import TopicPartition
 
 from contract.event import SCHEMA_VERSION
 from worker.batch import Batch, EventRecord
+from worker.unpacking import Record
 
 EVENT_ID = "0190a6f2-7c3a-7b1e-8f2a-0123456789ab"
 APPENDED_MS = 1_767_261_600_750
@@ -20,21 +20,11 @@ def value(fields: str = "", received_at: str = "2026-01-01T10:00:00.500000Z") ->
     ).encode()
 
 
-def consumed(value: bytes | None, headers: Any = HEADERS, offset: int = 17, partition: int = 3) -> Any:
-    fields = dict.fromkeys(ConsumerRecord._fields)
-    fields |= {
-        "topic": "events",
-        "partition": partition,
-        "offset": offset,
-        "timestamp": APPENDED_MS,
-        "key": b"user-42",
-        "value": value,
-        "headers": list(headers),
-    }
-    return ConsumerRecord(**fields)
+def consumed(value: bytes | None, headers: Any = HEADERS, offset: int = 17, partition: int = 3) -> Record:
+    return Record("events", partition, offset, APPENDED_MS, b"user-42", value, tuple(headers))
 
 
-def batch_of(*records: Any) -> Batch:
+def batch_of(*records: Record) -> Batch:
     batch = Batch(0.0)
     batch.add(TopicPartition("events", records[0].partition), records[0].offset, records)
     return batch
