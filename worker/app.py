@@ -75,7 +75,9 @@ def _consumer(settings: WorkerSettings, client: Callable[..., KafkaConsumer]) ->
         allow_auto_create_topics=False,
         partition_assignment_strategy=(CooperativeStickyAssignor,),
         max_poll_records=settings.batch_records,
-        max_partition_fetch_bytes=4 * 2**20,
+        # Room for the largest record, and not for much: an answer is copied five times before its records are read.
+        max_partition_fetch_bytes=2 * 2**20,
+        fetch_max_bytes=4 * 2**20,
         # A batch is a transaction and an fsync, so the broker gathers a little before it answers.
         fetch_min_bytes=65_536,
         fetch_max_wait_ms=25,
