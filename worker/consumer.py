@@ -5,8 +5,10 @@ record is ever passed over because of a commit, and a crash at any step only rep
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event as Stop
 from time import monotonic, time
+from typing import NamedTuple
 
 from kafka import errors as kafka_errors
 from kafka.structs import TopicPartition
@@ -30,8 +32,20 @@ _POLL_MS = 200
 _FIRST_RETRY_SECONDS = 0.1
 
 
+class Stored(NamedTuple):
+    """``at`` in Unix seconds; ``seconds`` is what the transaction took."""
+
+    tally: Tally
+    at: float
+    seconds: float
+
+
 class Worker:
-    """Runs in one thread, until ``stop`` is set. ``beat`` is called at every turn of the loop, as a sign of life."""
+    """Runs in one thread, until ``stop`` is set. ``beat`` is called at every turn of the loop, as a sign of life.
+
+    Batches are stored in a second thread: while PostgreSQL works on one, the next is polled and decoded. Whatever else
+    there is to ask of the store waits until the batch in hand is settled.
+    """
 
     def __init__(
         self,
@@ -56,6 +70,8 @@ class Worker:
         self._positions = Positions(subscription, store, metrics)
         self._latency = Latency(metrics)
         self._commits = Commits(subscription.commit, metrics)
+        self._storing = ThreadPoolExecutor(1, "store")
+        self._in_hand: tuple[Batch, Future[Stored]] | None = None
 
     def run(self) -> None:
         """Returns when it was told to stop and the batch in hand is stored, or cannot be stored now.
@@ -65,10 +81,12 @@ class Worker:
         while not self._stop.is_set():
             self._beat()
             batch = self._next_batch()
-            if len(batch):
-                self._finish(batch)
+            self._settle()
+            if len(batch) and not self._stop.is_set():
+                self._begin(batch)
             self._commits.offer(self._positions.all, idle=not len(batch))
             self._watch()
+        self._settle()
         self._commits.make(self._positions.all)
 
     def halt(self) -> None:
@@ -84,11 +102,13 @@ class Worker:
 
     def _next_batch(self) -> Batch:
         """Empty when there is nothing, or when a new partition's place cannot be asked now."""
-        polled = {} if self._subscription.stumbled else self._subscription.poll(_POLL_MS)
-        self._positions.forget(moved := self._subscription.moved())
+        polled = {} if self._subscription.stumbled else self._subscription.poll(0 if self._in_hand else _POLL_MS)
+        if (moved := self._subscription.moved()) or self._subscription.stumbled:
+            self._settle()
+        self._positions.forget(moved)
         self._commits.forget(moved)
         batch = Batch(time())
-        expected = {partition: self._positions.get(partition) for partition in polled}
+        expected = {partition: self._expected(partition) for partition in polled}
         if not self._place():
             return batch
         if self._subscription.stumbled:
@@ -107,6 +127,13 @@ class Worker:
         self._positions.observe_lag()
         return batch
 
+    def _expected(self, partition: TopicPartition) -> int | None:
+        """Where the partition goes on when the batch in hand is stored."""
+        spans = self._in_hand[0].spans if self._in_hand else {}
+        if partition.partition in spans:
+            return spans[partition.partition].next_offset
+        return self._positions.get(partition)
+
     def _step_over(self, batch: Batch) -> None:
         """Bury the record that cannot be unpacked; nothing else has been polled then."""
         try:
@@ -122,8 +149,10 @@ class Worker:
         self._subscription.step_over(TopicPartition(EVENTS.name, dead.record.partition), dead.record.offset)
 
     def _place(self) -> bool:
+        if unplaced := self._positions.unplaced():
+            self._settle()
         try:
-            self._positions.place()
+            self._positions.place(unplaced)
         except kafka_errors.KafkaError as error:
             self._subscription.failed(Step.POLL, error)
         except Fenced as error:
@@ -135,21 +164,31 @@ class Worker:
             return True
         return False
 
-    def _finish(self, batch: Batch) -> None:
-        """Bring a batch home, however often that takes. Raises TooManyDeadLetters, and then nothing of it is parked."""
+    def _begin(self, batch: Batch) -> None:
         self._observe_polled(batch)
         self._event_log.write(batch.events)
-        attempt = 0
-        while not self._try(batch) and not self._stop.is_set():
+        self._in_hand = batch, self._storing.submit(self._store_now, batch)
+
+    def _store_now(self, batch: Batch) -> Stored:
+        began = monotonic()
+        tally = self._store.store(batch, self._park)
+        return Stored(tally, time(), monotonic() - began)
+
+    def _settle(self) -> None:
+        """Bring the batch in hand home, however often that takes. Raises TooManyDeadLetters: then none is parked."""
+        if self._in_hand is None:
+            return
+        (batch, stored), attempt = self._in_hand, 0
+        while not self._done(batch, stored) and not self._stop.is_set():
             self._pause(attempt)
-            attempt += 1
+            stored, attempt = self._storing.submit(self._store_now, batch), attempt + 1
+        self._in_hand = None
         self._metrics.inflight.set(0)
 
-    def _try(self, batch: Batch) -> bool:
+    def _done(self, batch: Batch, stored: Future[Stored]) -> bool:
         """Whether the batch is done with: stored, or another worker's."""
-        began = monotonic()
         try:
-            tally = self._store.store(batch, self._park)
+            self._stored(batch, stored.result())
         except Fenced as error:
             logger.warning("a batch of {} records is dropped: {}", len(batch), error)
             self._metrics.fenced.inc()
@@ -158,9 +197,6 @@ class Worker:
         except (StoreUnavailable, DeadLettersUnavailable) as error:
             self._note(Step.STORE if isinstance(error, StoreUnavailable) else Step.DEAD_LETTER, error)
             return False
-        else:
-            self._metrics.store_duration.observe(monotonic() - began)
-            self._stored(batch, tally)
         return True
 
     def _park(self, batch: Batch, dead: Sequence[DeadRecord]) -> None:
@@ -168,14 +204,15 @@ class Worker:
         self._dead_letters.park([record for record in dead if record.place not in batch.parked])
         batch.parked.update(record.place for record in dead)  # a second attempt need not do it again
 
-    def _stored(self, batch: Batch, tally: Tally) -> None:
+    def _stored(self, batch: Batch, stored: Stored) -> None:
         self._metrics.store_up.set(1)
+        self._metrics.store_duration.observe(stored.seconds)
         self._limit.count(batch.fates(batch.parked))
         self._positions.move(batch.spans.items())
         self._positions.observe_lag()
-        self._metrics.rows.labels("stored").inc(tally.stored)
-        self._metrics.rows.labels("duplicate").inc(tally.duplicate)
-        self._latency.observe(batch.events, batch.polled_at, time())
+        self._metrics.rows.labels("stored").inc(stored.tally.stored)
+        self._metrics.rows.labels("duplicate").inc(stored.tally.duplicate)
+        self._latency.observe(batch.events, batch.polled_at, stored.at)
         for partition, milliseconds in {e.record.partition: e.record.timestamp for e in batch.events}.items():
             self._metrics.watermark.labels(EVENTS.name, partition).set(milliseconds / 1000)
 

@@ -36,13 +36,13 @@ class Positions:
         for partition in partitions:
             self._next.pop(partition, None)
 
-    def place(self) -> None:
-        """Seek every partition that was assigned anew, and forget those that were taken away.
-
-        May block. Raises StoreUnavailable, and KafkaError when the topic's bounds cannot be asked.
-        """
+    def unplaced(self) -> set[TopicPartition]:
+        """Forget the partitions that were taken away; returns those that were assigned anew."""
         self._own(self._subscription.assignment())
-        unplaced = self._owned - self._next.keys()
+        return self._owned - self._next.keys()
+
+    def place(self, unplaced: set[TopicPartition]) -> None:
+        """Seek them. May block. Raises StoreUnavailable, and KafkaError when the topic's bounds cannot be asked."""
         if not unplaced:
             return
         bounds = self._subscription.bounds(unplaced)

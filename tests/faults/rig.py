@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -147,11 +147,14 @@ class Rig:
         return psycopg.connect(self.stack.database_url, autocommit=True, connect_timeout=5)
 
     @contextmanager
-    def locked(self, table: str) -> Iterator[None]:
-        """The table can be read but not written; a worker that comes to write it waits."""
+    def locked(self, table: str) -> Iterator[psycopg.Connection[Any]]:
+        """The table can be read but not written; a worker that comes to write it waits.
+
+        What the connection does is seen when the table is free again, and not before.
+        """
         with self.database() as connection, connection.transaction():
             connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE".encode())
-            yield
+            yield connection
 
     def end(self, name: str, number: signal.Signals, *, within: float) -> int:
         """Send a service this signal, wait until it has ended, and return its exit status."""
@@ -173,18 +176,21 @@ class Rig:
             self.stack.resume(name)
 
     @contextmanager
-    def rows_refused(self, condition: str, sqlstate: str) -> Iterator[None]:
-        """PostgreSQL refuses rows for which the condition holds, with this error."""
-        self.query(
-            f"""
-            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN
-                IF {condition} THEN RAISE EXCEPTION 'refused by a test' USING ERRCODE = '{sqlstate}'; END IF;
-                RETURN NEW;
-            END $$;
-            CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();
-            """
-        )
+    def rows_refused(
+        self, condition: str, sqlstate: str, connection: psycopg.Connection[Any] | None = None
+    ) -> Iterator[None]:
+        """PostgreSQL refuses rows for which the condition holds, with this error; from the connection's commit on."""
+        with nullcontext(connection) if connection else self.database() as executing:
+            executing.execute(
+                f"""
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF {condition} THEN RAISE EXCEPTION 'refused by a test' USING ERRCODE = '{sqlstate}'; END IF;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();
+                """.encode()
+            )
         try:
             yield
         finally:

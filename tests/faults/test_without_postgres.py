@@ -89,11 +89,11 @@ def test_a_serialization_failure_is_tried_again(rig: Rig, note: Note) -> None:
 def test_of_a_batch_the_one_row_that_is_refused_is_parked_and_the_others_are_stored(rig: Rig, note: Note) -> None:
     ledger = rig.ledger()
     with ExitStack() as refused:
-        with rig.locked("events"):
+        with rig.locked("events") as connection:
             ledger.send(1)
             until(rig.worker_waits_for_a_lock, within=10)
             bad = ledger.send(200)[123]
-        refused.enter_context(rig.rows_refused(f"NEW.event_id = '{bad.event_id}'", "23514"))
+            refused.enter_context(rig.rows_refused(f"NEW.event_id = '{bad.event_id}'", "23514", connection))
         until(lambda: ledger.balance().missing == [bad], within=30)
     note(ledger.balance())
     until(lambda: rig.metric("pipeline_consumer_dead_letters_total", "worker", reason="unstorable") == 1, within=10)
