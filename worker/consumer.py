@@ -4,7 +4,7 @@ PostgreSQL's offsets say where each partition goes on; Kafka's own commit is a h
 record is ever passed over because of a commit, and a crash at any step only repeats what the fence then leaves out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event as Stop
 from time import monotonic, time
@@ -104,12 +104,12 @@ class Worker:
         """Empty when there is nothing, or when a new partition's place cannot be asked now."""
         polled = {} if self._subscription.stumbled else self._subscription.poll(0 if self._in_hand else _POLL_MS)
         if (moved := self._subscription.moved()) or self._subscription.stumbled:
-            self._settle()
-        self._positions.forget(moved)
-        self._commits.forget(moved)
+            self._lose(moved)
+            self._commits.forget(moved)
         batch = Batch(time())
         expected = {partition: self._expected(partition) for partition in polled}
         if not self._place():
+            self._lose(polled)
             return batch
         if self._subscription.stumbled:
             self._step_over(batch)
@@ -118,7 +118,7 @@ class Worker:
             if position is None:  # fetched before the partition was put in its place, from where it is fetched again
                 continue
             if records[0].offset < position:
-                self._positions.forget([partition])
+                self._lose([partition])
                 continue
             if records[0].offset > position:
                 logger.error("{} records of {} are gone or were never events", records[0].offset - position, partition)
@@ -126,6 +126,12 @@ class Worker:
             batch.add(partition, position, records)
         self._positions.observe_lag()
         return batch
+
+    def _lose(self, partitions: Iterable[TopicPartition]) -> None:
+        """What was polled of them is dropped, and fetched again from their place; the batch in hand is settled first,
+        which would put them where they are not."""
+        self._settle()
+        self._positions.forget(partitions)
 
     def _expected(self, partition: TopicPartition) -> int | None:
         """Where the partition goes on when the batch in hand is stored."""
