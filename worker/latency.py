@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from contract.exposition import BatchHistogram
 from worker.batch import EventRecord
@@ -18,7 +19,7 @@ class Latency:
         self._publish, self._queue, self._store = (metrics.stage.labels(stage) for stage in Stage)
 
     def observe(self, events: Sequence[EventRecord], polled_at: float, stored_at: float) -> None:
-        received = [datetime.fromisoformat(event.event.received_at).timestamp() for event in events]
+        received = [_unix(event.event.received_at) for event in events]
         appended = [event.record.timestamp / 1000 for event in events]
         self._observe(self._publish, [end - begin for begin, end in zip(received, appended, strict=True)])
         self._observe(self._queue, [polled_at - begin for begin in appended])
@@ -33,3 +34,8 @@ class Latency:
             self._skew.inc(sum(second < -_CLOCK_GRAIN for second in seconds))
             seconds = [max(second, 0.0) for second in seconds]
         stage.observe_all(seconds, event_id)
+
+
+@lru_cache(maxsize=64)  # events of one request were received together
+def _unix(instant: str) -> float:
+    return datetime.fromisoformat(instant).timestamp()
