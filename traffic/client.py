@@ -5,16 +5,14 @@ from random import uniform
 from time import monotonic
 from typing import Final, NamedTuple
 
-from requests import Request, RequestException, Response
-from requests.adapters import HTTPAdapter
+from requests import RequestException
 
+from traffic.connection import Connection
 from traffic.endpoints import PUBLISHED, SPOOLED, Endpoint, EventBatches, Reply, SingleEvents
 from traffic.metrics import Answer
 from traffic.plan import Item, Kind
 from traffic.settings import TrafficSettings
 
-TIMEOUT_SECONDS: Final = (5, 15)
-"""To connect, and to wait for an answer: longer than the gateway waits for Kafka."""
 MOST_PAUSE_SECONDS: Final = 10.0
 SILENCE: Final = 0
 """The status of no answer at all."""
@@ -22,6 +20,7 @@ DOUBT: Final = frozenset((SILENCE, 502, 504))
 """The event may be accepted or not; only the same event_id sent again settles it."""
 NOT_NOW: Final = frozenset((429, 503))
 """The event is not accepted, and may be sent again later."""
+_OPEN: Final = DOUBT | NOT_NOW
 
 
 class Outcome(NamedTuple):
@@ -46,9 +45,7 @@ class Client:
     def __init__(self, settings: TrafficSettings, pause: Callable[[float], bool]) -> None:
         self._endpoint: Endpoint = EventBatches() if settings.batch else SingleEvents()
         self._retry_seconds, self._pause = settings.retry_seconds, pause
-        # No session: its cookies, redirects and hooks would cost each request and serve none. Nor is one prepared anew.
-        self._connection = HTTPAdapter(pool_connections=1, pool_maxsize=1)
-        self._request = Request("POST", settings.gateway + self._endpoint.path, settings.headers).prepare()
+        self._connection = Connection(settings.gateway + self._endpoint.path, settings.headers)
 
     def deliver(self, items: list[Item]) -> Delivery:
         """Send ``items`` in one request, and again what got no final answer, until that has taken too long."""
@@ -58,12 +55,14 @@ class Client:
         give_up = monotonic() + self._retry_seconds
         while True:
             replies, retry_after = self._attempt(items)
-            answered = list(zip(items, replies, strict=True))
-            outcomes += [judge(item, reply) for item, reply in answered if _final(reply)]
-            again = [(item, reply) for item, reply in answered if not _final(reply)]
+            again: list[tuple[Item, Reply]] = []
+            for item, reply in zip(items, replies, strict=True):
+                if reply.status in _OPEN:
+                    again.append((item, reply))
+                else:
+                    outcomes.append(judge(item, reply))
             doubtful |= {item.event_id for item, reply in again if reply.status in DOUBT}
-            pause = _backoff(len(retries), retry_after)
-            if not again or monotonic() + pause > give_up or self._pause(pause):
+            if not again or not self._wait(_backoff(len(retries), retry_after), give_up):
                 break
             retries.append(_reason(again[0][1]))
             items = [item for item, _ in again]
@@ -73,24 +72,21 @@ class Client:
     def close(self) -> None:
         self._connection.close()
 
+    def _wait(self, seconds: float, give_up: float) -> bool:
+        """Whether to try once more."""
+        return monotonic() + seconds <= give_up and not self._pause(seconds)
+
     def _attempt(self, items: list[Item]) -> tuple[list[Reply], str | None]:
         """A reply for each item, and the Retry-After header."""
         try:
-            response = self._post(*self._endpoint.pack(items))
+            response = self._connection.post(*self._endpoint.pack(items))
         except RequestException as error:
             return [Reply(SILENCE, detail=type(error).__name__)] * len(items), None
         try:
             replies = self._endpoint.unpack(response, len(items))
         except (LookupError, TypeError, ValueError) as error:  # a proxy's page, or a broken gateway
-            replies = [Reply(response.status_code, detail=f"unreadable answer ({error})")] * len(items)
-        return replies, response.headers.get("Retry-After")
-
-    def _post(self, body: bytes, media_type: str) -> Response:
-        self._request.prepare_body(body, None)
-        self._request.headers["Content-Type"] = media_type
-        response = self._connection.send(self._request, timeout=TIMEOUT_SECONDS)
-        response.content  # noqa: B018 - read here, where it can fail
-        return response
+            replies = [Reply(response.status, detail=f"unreadable answer ({error})")] * len(items)
+        return replies, response.retry_after
 
 
 def judge(item: Item, reply: Reply, doubtful: bool = False) -> Outcome:
@@ -111,10 +107,6 @@ def judge(item: Item, reply: Reply, doubtful: bool = False) -> Outcome:
     else:
         surprise = f"{what} was refused with {reply.status}: {reply.detail}"
     return Outcome(item.kind, item.event_id, Answer.UNEXPECTED, surprise)
-
-
-def _final(reply: Reply) -> bool:
-    return reply.status not in DOUBT | NOT_NOW
 
 
 def _reason(reply: Reply) -> str:

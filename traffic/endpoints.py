@@ -1,10 +1,10 @@
 """The gateway's two endpoints as a client sees them: how items travel, and how answers are read."""
 
-import json
 from typing import Any, Final, NamedTuple, Protocol
 
-from requests import Response
+from pydantic_core import from_json
 
+from traffic.connection import Response
 from traffic.encoding import NDJSON
 from traffic.plan import Item
 
@@ -38,10 +38,10 @@ class SingleEvents:
         return item.body, item.media_type
 
     def unpack(self, response: Response, count: int) -> list[Reply]:
-        document = json.loads(response.content)
-        if response.status_code in (PUBLISHED, SPOOLED):
-            return [Reply(response.status_code, event_id=document["event_id"])]
-        return [_refusal(response.status_code, document)]
+        document = from_json(response.content)
+        if response.status in (PUBLISHED, SPOOLED):
+            return [Reply(response.status, event_id=document["event_id"])]
+        return [_refusal(response.status, document)]
 
 
 class EventBatches:
@@ -51,9 +51,9 @@ class EventBatches:
         return b"\n".join(item.body for item in items), NDJSON
 
     def unpack(self, response: Response, count: int) -> list[Reply]:
-        document = json.loads(response.content)
-        if response.status_code != 200:
-            return [_refusal(response.status_code, document)] * count
+        document = from_json(response.content)
+        if response.status != 200:
+            return [_refusal(response.status, document)] * count
         results = document["results"]
         if [result["index"] for result in results] != list(range(count)):
             raise ValueError(f"{len(results)} results for {count} events, or not in their order")

@@ -53,24 +53,30 @@ class Ledger:
         self.cpu_seconds[report.sender] = report.cpu_seconds
         self._inflight[report.sender] = report.inflight
         self._metrics.inflight.set(sum(self._inflight.values()))
+        self._enter_times(report.exchanges)
         for exchange in report.exchanges:
-            self._enter_times(exchange)
             self.retries.update(exchange.retries)
             self._metrics.retries.inc(len(exchange.retries))
-            for outcome in exchange.outcomes:
-                self._enter(outcome)
+        self._enter_outcomes([outcome for exchange in report.exchanges for outcome in exchange.outcomes])
 
-    def _enter_times(self, exchange: Exchange) -> None:
-        self.seconds = max(self.seconds, exchange.at + exchange.latency)
-        self.latencies.append(exchange.latency)
-        self.services.append(exchange.service)
-        self.delays.append(exchange.delay)
-        self._metrics.duration.observe(exchange.latency)
-        self._metrics.delay.observe(exchange.delay)
+    def _enter_times(self, exchanges: list[Exchange]) -> None:
+        self.seconds = max((self.seconds, *(exchange.at + exchange.latency for exchange in exchanges)))
+        latencies = [exchange.latency for exchange in exchanges]
+        delays = [exchange.delay for exchange in exchanges]
+        self.latencies.extend(latencies)
+        self.services.extend(exchange.service for exchange in exchanges)
+        self.delays.extend(delays)
+        self._metrics.duration.observe_all(latencies)
+        self._metrics.delay.observe_all(delays)
+
+    def _enter_outcomes(self, outcomes: list[Outcome]) -> None:
+        for answer, count in Counter(outcome.answer for outcome in outcomes).items():
+            self.answers[answer] += count
+            self._metrics.requests.labels(answer).inc(count)
+        for outcome in outcomes:
+            self._enter(outcome)
 
     def _enter(self, outcome: Outcome) -> None:
-        self.answers[outcome.answer] += 1
-        self._metrics.requests.labels(outcome.answer).inc()
         match outcome.answer:
             case Answer.PUBLISHED | Answer.SPOOLED:
                 self.resent += outcome.event_id in self.accepted

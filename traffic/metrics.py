@@ -2,8 +2,9 @@
 
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from contract.exposition import BatchHistogram
 from contract.signals import REQUEST_BUCKETS
 
 
@@ -26,11 +27,11 @@ class TrafficMetrics:
         self.retries = Counter(
             "simulator_retries_total", "Requests sent again after 429, 503 or no clear answer.", registry=registry
         )
-        self.duration = Histogram(
+        self.duration = BatchHistogram(
             "simulator_request_duration_seconds", "From the intended send time to the answer.",
             registry=registry, buckets=REQUEST_BUCKETS,
         )  # fmt: skip
-        self.delay = Histogram(
+        self.delay = BatchHistogram(
             "simulator_schedule_delay_seconds", "How much later than intended a request was sent.",
             registry=registry, buckets=REQUEST_BUCKETS,
         )  # fmt: skip
