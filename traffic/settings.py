@@ -26,7 +26,7 @@ class TrafficSettings(BaseSettings):
     profile: Profile = Field(Profile.STEADY, description="How the rate changes over the run.")
     batch: int = Field(0, ge=0, description="Events per request to /register_events; 0 sends single ones.")
     threads: int = Field(32, ge=1, description="Most requests in flight, per process.")
-    processes: int = Field(1, ge=1, description="Sender processes; one manages about 1,000 requests a second.")
+    processes: int = Field(1, ge=1, description="Sender processes; one manages about 3,000 requests a second.")
     retry_seconds: float = Field(60, ge=0, description="Longest retrying of a request met by 503 or by silence.")
 
     url: HttpUrl = Field(HttpUrl("http://127.0.0.1:8000"), description="The gateway.")
