@@ -125,5 +125,9 @@ def from_validation(error: ValidationError) -> GatewayError:
 
 
 def json_pointer(path: Iterable[str | int]) -> str:
-    """RFC 6901; the empty pointer is the whole document."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    """RFC 6901; the empty pointer is the whole document. Names may be a megabyte long, which nobody reads: cut off."""
+    parts = (str(part)[:_MOST_POINTER].replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join("/" + part for part in parts)[:_MOST_POINTER]
+
+
+_MOST_POINTER = 1_000

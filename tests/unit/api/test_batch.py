@@ -82,3 +82,9 @@ async def test_neighbours_of_a_crowded_event_are_taken() -> None:
 
 async def test_blank_lines_are_no_events() -> None:
     assert len(await split(b"\n \n" + EVENT + b"\r\n\n" + EVENT + b"\n" * 100_000, NDJSON, 10)) == 2
+
+
+async def test_a_name_of_a_megabyte_is_not_sent_back() -> None:
+    (refused,) = await split(b'[{"' + b"~" * 1_000_000 + b'":1}]', JSON, 10)
+    assert isinstance(refused, InvalidEvent)
+    assert max(len(fault["pointer"]) for fault in refused.errors) <= 1_000
