@@ -2,97 +2,20 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Self
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from api.errors import Overloaded, SpoolFull, TooLarge, Unconfirmed, Undeliverable
-from api.intake import Intake
 from api.metrics import ApiMetrics, ProducerError
 from api.publisher import DeliveryFailed
-from api.record import Published, Receipt, Record, Result, Spooled
-from api.spool import Spool, SpoolFile
-from tests.unit.api.pretended import PretendedKafka, eventually, sample
+from api.record import Published, Spooled
+from api.spool import SpoolFile
+from tests.unit.api.desk import Desk
+from tests.unit.api.pretended import PretendedKafka, eventually
 
 pytestmark = pytest.mark.anyio
-
-
-class Desk:
-    """An intake with a real spool, and the receipts of what it took."""
-
-    def __init__(
-        self, path: Path, kafka: PretendedKafka, metrics: ApiMetrics, deadline_seconds: float = 30, room: int = 10**6
-    ) -> None:
-        self.path, self.kafka, self.metrics = path, kafka, metrics
-        self.spool = Spool(path, room, metrics)
-        self.intake = Intake(kafka, self.spool, deadline_seconds, metrics)
-        self.receipts: list[Receipt] = []
-
-    async def __aenter__(self) -> Self:
-        await self.intake.start()
-        if self.kafka.ready and not len(self.spool):
-            await eventually(lambda: self.intake.kafka_answers)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.intake.stop(0)
-
-    def take(self, *keys: str) -> list[Receipt]:
-        receipts = []
-        for key in keys:
-            number = len(self.receipts)
-            receipt = Receipt(1)
-            self.intake.accept([Record(f"event-{number}", key.encode(), b"{}", [])], receipt, [0])
-            self.receipts.append(receipt)
-            receipts.append(receipt)
-        return receipts
-
-    def take_together(self, *keys: str) -> Receipt:
-        """As the events of one request, numbered on from those before."""
-        first = len(self.receipts)
-        receipt = Receipt(len(keys))
-        records = [Record(f"event-{first + place}", key.encode(), b"{}", []) for place, key in enumerate(keys)]
-        self.receipts += [receipt] * len(keys)
-        self.intake.accept(records, receipt, range(len(keys)))
-        return receipt
-
-    async def result(self, key: str) -> Result:
-        """What becomes of one event."""
-        return (await self.take(key)[0].results())[0]
-
-    async def spool_some(self, *keys: str) -> None:
-        for receipt in self.take(*keys):
-            assert isinstance((await receipt.results())[0], Spooled)
-
-    async def drain_singly(self, refused: str) -> None:
-        """Answer what is sent one by one, until the spool is empty, as a broker does that refuses this event."""
-        while len(self.spool):
-            await eventually(lambda: self.kafka.open or not len(self.spool))
-            if any(record.event_id == refused for record, _ in self.kafka.open):
-                self.kafka.fail(ProducerError.TOO_LARGE)  # and with it the others of its batch
-            else:
-                self.kafka.acknowledge()
-
-    def count(self, name: str, **labels: str) -> float:
-        return sample(self.metrics.registry, f"pipeline_{name}", **labels)
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, kafka: PretendedKafka, metrics: ApiMetrics) -> AsyncIterator[Desk]:
-    """With Kafka there; it answers when it is told to."""
-    async with Desk(tmp_path / "spool.db", kafka, metrics) as desk:
-        yield desk
-
-
-@pytest.fixture
-async def cut_off(tmp_path: Path, kafka: PretendedKafka, metrics: ApiMetrics) -> AsyncIterator[Desk]:
-    """With Kafka away since the start."""
-    kafka.ready = False
-    async with Desk(tmp_path / "spool.db", kafka, metrics) as desk:
-        yield desk
 
 
 async def test_while_kafka_answers_events_are_published(desk: Desk) -> None:
@@ -209,72 +132,6 @@ async def test_too_many_in_flight_is_an_error_of_that_event_alone(desk: Desk) ->
     desk.kafka.refuses, desk.kafka.acknowledges = None, True
     assert isinstance(await desk.result("a"), Published)
     assert len(desk.spool) == 0
-
-
-async def test_what_the_client_takes_in_pieces_is_one_request(desk: Desk) -> None:
-    desk.kafka.takes = 2
-    receipt = desk.take_together("a", "b", "c", "d", "e")
-    desk.kafka.acknowledge()
-    assert await receipt.results() == [Published(0, offset) for offset in range(5)]
-    assert desk.kafka.event_ids == [f"event-{number}" for number in range(5)]
-
-
-async def test_of_one_request_only_what_failed_goes_to_the_disk(desk: Desk) -> None:
-    receipt = desk.take_together("a", "b", "c", "d")
-    desk.kafka.ready = False  # nor is the spool drained
-    desk.kafka.acknowledge(1)
-    desk.kafka.fail(most=2)
-    desk.kafka.acknowledge()
-    results = await receipt.results()
-    assert [type(result) for result in results] == [Published, Spooled, Spooled, Published]
-    assert desk.count("spool_records") == 2
-
-
-async def test_a_request_is_refused_from_the_record_on_that_found_no_room(desk: Desk) -> None:
-    desk.kafka.takes, desk.kafka.refuses_after = 2, (2, Overloaded("Too many.", retry_after=3))
-    receipt = desk.take_together("a", "b", "c", "d")
-    desk.kafka.acknowledge()
-    results = await receipt.results()
-    assert [type(result) for result in results] == [Published, Published, Overloaded, Overloaded]
-    assert len(desk.spool) == 0
-
-
-async def test_behind_a_record_that_the_client_cannot_send_the_request_goes_to_the_disk(desk: Desk) -> None:
-    error = DeliveryFailed(ProducerError.CONNECTION, "gone for a moment")
-    desk.kafka.takes, desk.kafka.refuses_after = 1, (1, error)
-    receipt = desk.take_together("a", "a", "a")
-    desk.kafka.ready = False
-    desk.kafka.acknowledge()
-    assert [type(result) for result in await receipt.results()] == [Published, Spooled, Spooled]
-    assert not desk.intake.kafka_answers
-
-
-async def test_a_request_is_parted_when_some_of_its_keys_wait_in_the_spool(cut_off: Desk) -> None:
-    await cut_off.spool_some("a", "b")
-    cut_off.kafka.ready = True
-    await eventually(lambda: cut_off.kafka.open)
-    cut_off.kafka.acknowledge()  # the probe
-    await eventually(lambda: cut_off.kafka.keys == [b"a", b"b"])
-    receipt = cut_off.take_together("c", "b", "d", "b")
-    cut_off.kafka.acknowledges = True
-    cut_off.kafka.acknowledge()
-    results = await receipt.results()
-    assert [type(result) for result in results] == [Published, Spooled, Published, Spooled]
-    await eventually(lambda: len(cut_off.spool) == 0)
-    assert [r.event_id for r in cut_off.kafka.sent if r.key == b"b"] == ["event-1", "event-3", "event-5"]
-
-
-async def test_after_its_deadline_only_the_open_records_of_a_request_go_to_the_disk(
-    tmp_path: Path, kafka: PretendedKafka, metrics: ApiMetrics
-) -> None:
-    async with Desk(tmp_path / "spool.db", kafka, metrics, deadline_seconds=0.2) as desk:
-        receipt = desk.take_together("a", "b", "c")
-        kafka.ready = False  # nor is the spool drained
-        kafka.acknowledge(1)
-        results = await receipt.results()
-        assert [type(result) for result in results] == [Published, Spooled, Spooled]
-        kafka.acknowledge()
-        assert desk.count("producer_late_acks_total") == 2
 
 
 async def test_a_full_spool_refuses_with_the_time_to_wait(
