@@ -13,7 +13,7 @@ from api.admission import NDJSON
 from api.errors import GatewayError, Malformed, TooLarge, from_validation
 from api.scan import scan
 from api.turns import in_turns
-from contract.codec import Reading, items, parse, parse_all
+from contract.codec import Reading, items, items_closely, parse, parse_all
 from contract.crowd import separators
 from contract.topics import MAX_RECORD_BYTES
 
@@ -55,11 +55,20 @@ async def _array(body: bytes, most: int) -> list[Reading | GatewayError]:
         if events is not None and len(events) <= most:
             return [*events]  # one pass for the usual case: all are good
     try:
-        found = items(body, most + 1) if light else await scan(body, most + 1)
+        found = await _items(body, most + 1, light)
     except ValueError as error:
         raise Malformed(f"A JSON array of events is expected: {error}") from None
     _check_count(len(found), most)
     return await in_turns(_event_or_error, found)
+
+
+async def _items(body: bytes, most: int, light: bool) -> list[bytes]:
+    if light:
+        if (found := items(body, most)) is not None:
+            return found
+        if len(body) <= _AT_ONCE_BYTES:
+            return items_closely(body, most)
+    return await scan(body, most)
 
 
 def _check_count(events: int, most: int) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from api.turns import Turns
 from contract.crowd import TEXT
 
-_OFTEN: Final = 10_000
+_OFTEN: Final = 500
 _TOKEN: Final = re.compile(TEXT + rb'|[][{},"]', re.DOTALL)
 _STEP: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 

@@ -51,6 +51,12 @@ async def test_a_large_batch_is_read_as_a_small_one_is() -> None:
     assert isinstance(events[-1], GatewayError)
 
 
+async def test_the_neighbours_of_what_is_no_json_are_taken_from_a_large_batch() -> None:
+    event = EVENT[:-1] + b',"properties":{"a":"%s"}}' % (b"x" * 10_000)
+    events = await split(b"[" + b",".join([event] * 150 + [b"NaN"]) + b"]", JSON, 200)
+    assert [isinstance(event, Reading) for event in events] == [True] * 150 + [False]
+
+
 @pytest.mark.parametrize(
     ("make", "media_type"),
     [
