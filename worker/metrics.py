@@ -112,6 +112,12 @@ class WorkerMetrics:
         self.lag.remove(topic, str(partition))
         self.watermark.remove(topic, str(partition))
 
+    def store_failed(self, trouble: Trouble) -> None:
+        """Count an attempt that must be repeated."""
+        self.errors.labels(Step.STORE).inc()
+        self.retries.labels(trouble).inc()
+        self.store_up.set(0)
+
     def _touch(self) -> None:
         """Create every child now: a series born in a burst loses its first increments to ``rate``."""
         for partition in range(EVENTS.partitions):

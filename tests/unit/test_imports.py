@@ -30,6 +30,7 @@ KNOWS_KAFKA = (
     "worker/dead_letters",
     "worker/positions.py",
     "worker/probe.py",
+    "worker/storing.py",
     "worker/subscription.py",
     "worker/unpacking.py",
     "worker/watchdog.py",
