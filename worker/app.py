@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from threading import Event as Stop
 
-from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from contract.exposition import build_registry, serve
@@ -26,7 +25,7 @@ from worker.watchdog import Joining, Watchdog
 
 @contextmanager
 def build_worker(
-    settings: WorkerSettings, stop: Stop, client: Callable[..., KafkaConsumer] = LeanConsumer
+    settings: WorkerSettings, stop: Stop, client: Callable[..., LeanConsumer] = LeanConsumer
 ) -> Iterator[Worker]:
     """A worker whose clients, files and ports are closed on the way out. Waits neither for Kafka nor PostgreSQL.
 
@@ -62,7 +61,7 @@ def build_worker(
         )
 
 
-def _consumer(settings: WorkerSettings, client: Callable[..., KafkaConsumer]) -> KafkaConsumer:
+def _consumer(settings: WorkerSettings, client: Callable[..., LeanConsumer]) -> LeanConsumer:
     return client(
         bootstrap_servers=settings.kafka.servers,
         client_id="worker",
@@ -88,7 +87,7 @@ def _consumer(settings: WorkerSettings, client: Callable[..., KafkaConsumer]) ->
     )
 
 
-def _reader(settings: WorkerSettings) -> KafkaConsumer:
+def _reader(settings: WorkerSettings) -> LeanConsumer:
     """Outside the group, and a record at a time."""
     return LeanConsumer(
         bootstrap_servers=settings.kafka.servers,

@@ -46,6 +46,8 @@ class Positions:
         if not unplaced:
             return
         bounds = self._subscription.bounds(unplaced)
+        if (topic_id := self._subscription.topic_id) and self._store.recognise(topic_id):
+            logger.warning("topic {} was deleted and made again: it is read from its start", EVENTS.name)
         stored = self._store.offsets()
         self._metrics.store_up.set(1)  # without a batch nothing else would tell
         for partition in unplaced:

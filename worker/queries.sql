@@ -18,6 +18,17 @@ DELETE FROM incoming
 -- name: offsets
 SELECT kafka_partition, next_offset FROM consumer_offsets WHERE consumer_group = %(group)s AND topic = %(topic)s
 
+-- name: forget_former_life
+-- Does nothing when another worker has done it: then the topic's id is the new one.
+DELETE FROM consumer_offsets AS stored USING consumed_topics AS former
+WHERE stored.consumer_group = %(group)s AND stored.topic = %(topic)s
+  AND former.consumer_group = stored.consumer_group AND former.topic = stored.topic
+  AND former.topic_id <> %(topic_id)s
+
+-- name: note_life
+INSERT INTO consumed_topics VALUES (%(group)s, %(topic)s, %(topic_id)s)
+ON CONFLICT (consumer_group, topic) DO UPDATE SET topic_id = excluded.topic_id
+
 -- name: claim
 -- A partition nobody has stored from yet.
 INSERT INTO consumer_offsets VALUES (%(group)s, %(topic)s, %(partition)s, %(offset)s) ON CONFLICT DO NOTHING

@@ -23,3 +23,11 @@ CREATE TABLE IF NOT EXISTS consumer_offsets (
     next_offset     bigint NOT NULL,
     PRIMARY KEY (consumer_group, topic, kafka_partition)
 );
+
+-- Which life of the topic the offsets are of: one that is deleted and made again begins at 0 once more.
+CREATE TABLE IF NOT EXISTS consumed_topics (
+    consumer_group  text NOT NULL,
+    topic           text NOT NULL,
+    topic_id        uuid NOT NULL,
+    PRIMARY KEY (consumer_group, topic)
+);

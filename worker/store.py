@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Event as Stop
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import psycopg
 from loguru import logger
@@ -65,6 +66,14 @@ class Store:
         """The next offset to store, by partition; partitions nobody has stored from are absent."""
         with self._transaction() as connection:
             return dict(connection.execute(SQL["offsets"], self._names).fetchall())
+
+    def recognise(self, topic_id: UUID) -> bool:
+        """Whether the offsets are of a topic of the same name that was deleted; they are forgotten then."""
+        with self._transaction() as connection:
+            told = {**self._names, "topic_id": topic_id}
+            forgotten = connection.execute(SQL["forget_former_life"], told).rowcount
+            connection.execute(SQL["note_life"], told)
+        return forgotten > 0
 
     def claim(self, partition: int, offset: int) -> None:
         """Begin a partition at ``offset``, unless somebody has begun it."""

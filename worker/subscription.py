@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from time import sleep, time
+from uuid import UUID
 
-from kafka import KafkaConsumer
 from kafka import errors as kafka_errors
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.structs import MemberState, OffsetAndMetadata, TopicPartition
@@ -13,7 +13,7 @@ from loguru import logger
 from contract.topics import EVENTS
 from worker.metrics import Step, WorkerMetrics
 from worker.probe import UNREADABLE
-from worker.unpacking import Record
+from worker.unpacking import LeanConsumer, Record
 
 _ANSWER_MS = 5_000
 _ERROR_PAUSE_SECONDS = 0.2
@@ -23,11 +23,12 @@ _ERRORS = 20  # in a row; then a new client has better chances than this one
 class Subscription:
     """Not thread-safe. ``poll`` raises nothing of Kafka's: errors are counted, and the next poll tries again."""
 
-    def __init__(self, connect: Callable[[], KafkaConsumer], metrics: WorkerMetrics) -> None:
+    def __init__(self, connect: Callable[[], LeanConsumer], metrics: WorkerMetrics) -> None:
         self._connect, self._metrics = connect, metrics
         self._moved = deque[TopicPartition]()
         self._errors = 0
         self._stumbled = False
+        self._known_id: UUID | None = None
         self._consumer = self._subscribe()
 
     def poll(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
@@ -58,8 +59,19 @@ class Subscription:
         self._stumbled = False
 
     def moved(self) -> set[TopicPartition]:
-        """Partitions given, taken or fetched wrongly since the last call: where they go on must be asked anew."""
+        """Partitions given, taken or fetched wrongly since the last call: where they go on must be asked anew.
+
+        All of them, when the topic is another one by now.
+        """
+        if self.topic_id != self._known_id:
+            self._known_id = self.topic_id
+            self._moved.extend(self.assignment())
         return {self._moved.popleft() for _ in range(len(self._moved))}
+
+    @property
+    def topic_id(self) -> UUID | None:
+        """None while the client does not know it."""
+        return self._consumer.topic_id(EVENTS.name)
 
     @property
     def rebalancing(self) -> bool:
@@ -123,7 +135,7 @@ class Subscription:
         except kafka_errors.KafkaError as error:
             logger.warning("the group will notice by itself that this worker is gone: {}", error)
 
-    def _subscribe(self) -> KafkaConsumer:
+    def _subscribe(self) -> LeanConsumer:
         consumer = self._connect()
         consumer.subscribe([EVENTS.name], listener=_Rebalances(self._moved, self._metrics))
         return consumer

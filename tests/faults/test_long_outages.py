@@ -1,6 +1,6 @@
 """Outages that outlast every timeout, and networks that are bad for long."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
@@ -88,13 +88,26 @@ def test_a_topic_that_was_deleted_and_made_again_is_used_without_a_restart(rig: 
     before.send(50)
     before.settle(within=30)
     ledger = rig.ledger()
-    with KafkaAdminClient(bootstrap_servers=rig.stack.kafka_bootstrap) as kafka:
-        kafka.delete_topics([EVENTS.name])
-        with ledger.sending(per_second=50):
-            until(ledger.spools(100), within=60)
-            create_topics(kafka)
-            until(ledger.publishes(100), within=60)
+    with ledger.sending(per_second=50):
+        make_the_topic_again(rig, lambda: until(ledger.spools(100), within=60))
+        until(ledger.publishes(100), within=60)
     note(ledger.settle(within=90))
+    until(lambda: rig.lag() == 0, within=60)
+
+
+def test_a_topic_that_was_made_again_while_no_worker_ran_is_read_from_its_start(rig: Rig, note: Note) -> None:
+    first = rig.ledger()
+    make_the_topic_again(rig)
+    until(rig.kafka_answers, within=60)
+    first.send(50)
+    first.settle(within=60)
+    rig.stack.stop("worker")
+    make_the_topic_again(rig)
+    ledger = rig.ledger()
+    with ledger.sending(per_second=300):
+        until(ledger.publishes(1000), within=60)  # beyond the offsets of the topic's former life
+    rig.stack.start("worker")
+    note(ledger.settle(within=60))
     until(lambda: rig.lag() == 0, within=60)
 
 
@@ -128,6 +141,14 @@ def test_memory_stays_flat_through_a_minute_without_kafka_at_a_high_rate(rig: Ri
     note(f"MiB: {before >> 20} with Kafka, {early >> 20} after 10 s without, {late >> 20} after 60 s; {balance}")
     note(pulse)
     assert late - early < 20 * 2**20
+
+
+def make_the_topic_again(rig: Rig, meanwhile: Callable[[], object] = lambda: None) -> None:
+    with KafkaAdminClient(bootstrap_servers=rig.stack.kafka_bootstrap) as kafka:
+        kafka.delete_topics([EVENTS.name])
+        until(lambda: EVENTS.name not in kafka.list_topics(), within=30)
+        meanwhile()
+        create_topics(kafka)
 
 
 @contextmanager

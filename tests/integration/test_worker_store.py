@@ -215,6 +215,22 @@ def test_a_partition_is_claimed_once(table: Table) -> None:
     assert table.store.offsets()[5] == 7
 
 
+def test_offsets_of_a_deleted_topic_are_forgotten_once_and_not_taken_for_those_of_its_successor(table: Table) -> None:
+    former, present = uuid4(), uuid4()
+    assert not table.store.recognise(former)
+    table.put(value())
+    assert not table.store.recognise(former)
+    assert table.store.offsets() == {PARTITION: 1}
+    late = table.batch(value())
+    assert table.store.recognise(present)
+    assert table.store.offsets() == {}
+    with pytest.raises(Fenced):
+        table.store.store(late, table.park)
+    table.store.claim(PARTITION, 0)
+    assert not table.store.recognise(present)
+    assert table.store.offsets() == {PARTITION: 0}
+
+
 def test_workers_that_start_together_make_the_tables_once(empty: str) -> None:
     stores = [Store(empty, "group", "events", Stop()) for _ in range(5)]
     with ThreadPoolExecutor(5) as threads:

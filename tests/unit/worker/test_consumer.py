@@ -32,6 +32,7 @@ class Kafka:
     """
 
     stumbled = rebalancing = paused = False
+    topic_id = None
 
     def __init__(self, stop: Event) -> None:
         self.stop, self.at = stop, {FIRST: 0}
