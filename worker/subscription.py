@@ -94,8 +94,11 @@ class Subscription:
         return heads
 
     def fetched_head(self, partition: TopicPartition) -> int | None:
-        """The head as of the last fetch, without asking."""
-        head: int | None = self._consumer.highwater(partition)
+        """The head as of the last fetch, without asking; None before that, and when the partition is another's now."""
+        try:
+            head: int | None = self._consumer.highwater(partition)
+        except kafka_errors.IllegalStateError:
+            return None
         return head
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
