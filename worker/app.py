@@ -10,6 +10,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from contract.exposition import build_registry, serve
 from contract.topics import EVENTS
 from worker.census import Census
+from worker.client import LeanConsumer
 from worker.consumer import Worker
 from worker.dead_letters import DeadLetterLimit, DeadLetters
 from worker.event_log import EventLog
@@ -19,7 +20,6 @@ from worker.probe import Probe
 from worker.settings import WorkerSettings
 from worker.store import Store
 from worker.subscription import Subscription
-from worker.unpacking import LeanConsumer
 from worker.watchdog import Joining, Watchdog
 
 

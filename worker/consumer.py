@@ -57,7 +57,7 @@ class Worker:
         self._watchdog, self._joining, self._probe = watchdog, joining, probe
         self._retry_max_seconds, self._beat, self._stop = retry_max_seconds, beat, stop
         self._positions = Positions(subscription, store, metrics)
-        self._commits = Commits(subscription.commit, metrics)
+        self._commits = Commits(subscription.ask_for_commit, subscription.commit, metrics)
         self._storing = Storing(store, dead_letters, limit, self._positions, metrics, wait=self._pause, stop=stop)
 
     def run(self) -> None:

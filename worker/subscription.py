@@ -1,7 +1,7 @@
 """The worker's place in its group, and the Kafka client behind it, which is replaced when it is stuck."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from time import sleep, time
 from uuid import UUID
 
@@ -11,9 +11,11 @@ from kafka.structs import MemberState, OffsetAndMetadata, TopicPartition
 from loguru import logger
 
 from contract.topics import EVENTS
+from worker.client import LeanConsumer
+from worker.commits import Answered, Offsets
 from worker.metrics import Step, WorkerMetrics
 from worker.probe import UNREADABLE
-from worker.unpacking import LeanConsumer, Record
+from worker.unpacking import Record
 
 _ANSWER_MS = 5_000
 _ERROR_PAUSE_SECONDS = 0.2
@@ -111,10 +113,13 @@ class Subscription:
     def resume(self) -> None:
         self._consumer.resume(*self._consumer.paused())
 
-    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    def commit(self, offsets: Offsets) -> None:
         """May block for seconds. Raises KafkaError."""
-        commits = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
-        self._consumer.commit(commits, timeout_ms=_ANSWER_MS)
+        self._consumer.commit(_as_kafka_has_them(offsets), timeout_ms=_ANSWER_MS)
+
+    def ask_for_commit(self, offsets: Offsets, answered: Answered) -> None:
+        """Does not block."""
+        self._consumer.ask_for_commit(_as_kafka_has_them(offsets), answered)
 
     def failed(self, step: Step, error: Exception) -> None:
         """Count an error of Kafka's; the twentieth in a row is answered with a new client."""
@@ -142,6 +147,10 @@ class Subscription:
         consumer = self._connect()
         consumer.subscribe([EVENTS.name], listener=_Rebalances(self._moved, self._metrics))
         return consumer
+
+
+def _as_kafka_has_them(offsets: Offsets) -> dict[TopicPartition, OffsetAndMetadata]:
+    return {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -6,10 +6,8 @@ Its fetcher makes three objects and a dozen calls of every field of a record, mo
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
-from kafka import KafkaConsumer
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.structs import TopicPartition
@@ -31,19 +29,6 @@ class Record(msgspec.Struct, gc=False):
     key: bytes | None
     value: bytes | None
     headers: Headers
-
-
-class LeanConsumer(KafkaConsumer):  # type: ignore[misc]
-    """kafka-python's, but for its polls, which return ``Record``s. Takes no deserialisers, and reads uncommitted."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self._fetcher.PartitionRecords = Unpacking
-
-    def topic_id(self, topic: str) -> UUID | None:
-        """As the client knows it by now; a topic that is deleted and made again has another."""
-        known: UUID | None = self._cluster.topic_id(topic)
-        return known
 
 
 class Unpacking(Fetcher.PartitionRecords):  # type: ignore[misc]

@@ -14,8 +14,8 @@ from tests.faults.conftest import Note
 from tests.faults.rig import Rig, scrape
 from tests.waiting import until
 from worker.app import build_worker
+from worker.client import LeanConsumer
 from worker.settings import EventLogSettings, WorkerSettings
-from worker.unpacking import LeanConsumer
 
 
 class Forgetful(LeanConsumer):

@@ -25,6 +25,7 @@ KNOWS_KAFKA = (
     "worker/app.py",
     "worker/batch.py",
     "worker/bootstrap.py",
+    "worker/client.py",
     "worker/commits.py",
     "worker/consumer.py",
     "worker/dead_letters",

@@ -1,29 +1,35 @@
 """What Kafka is told of the offsets, when a commit fails and when partitions come and go."""
 
-from collections.abc import Mapping
-
 import pytest
 from kafka.errors import RebalanceInProgressError
 from kafka.structs import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from worker.commits import Commits
+from worker.commits import Answered, Commits, Offsets
 from worker.metrics import WorkerMetrics
 
 A, B = TopicPartition("events", 0), TopicPartition("events", 1)
 
 
 class Broker:
-    """Keeps the commits it takes; ``now`` is its clock."""
+    """Keeps the commits it takes; ``now`` is its clock. While it is ``frozen`` it answers nobody who does not wait."""
 
     def __init__(self) -> None:
         self.taken: list[dict[TopicPartition, int]] = []
-        self.rebalances = False
+        self.rebalances = self.frozen = False
         self.now = 100.0
+        self.unanswered: list[Answered] = []
 
-    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        if self.rebalances:
-            raise RebalanceInProgressError
+    def ask(self, offsets: Offsets, answered: Answered) -> None:
+        if self.frozen:
+            self.unanswered.append(answered)
+        elif self.rebalances:
+            answered(RebalanceInProgressError())
+        else:
+            self.commit(offsets)
+            answered(None)
+
+    def commit(self, offsets: Offsets) -> None:
         self.taken.append(dict(offsets))
 
 
@@ -34,7 +40,7 @@ def broker() -> Broker:
 
 @pytest.fixture
 def commits(broker: Broker) -> Commits:
-    return Commits(broker.commit, WorkerMetrics(CollectorRegistry()), clock=lambda: broker.now)
+    return Commits(broker.ask, broker.commit, WorkerMetrics(CollectorRegistry()), clock=lambda: broker.now)
 
 
 def test_only_what_is_new_is_committed(broker: Broker, commits: Commits) -> None:
@@ -75,3 +81,36 @@ def test_at_the_end_nothing_waits_for_the_next_time(broker: Broker, commits: Com
     commits.offer({A: 2}, idle=False)
     commits.make({A: 2})
     assert broker.taken == [{A: 1}, {A: 2}]
+
+
+def test_a_broker_that_does_not_answer_is_asked_for_one_thing_at_a_time(broker: Broker, commits: Commits) -> None:
+    broker.frozen = True
+    for number in range(10):
+        broker.now += 1
+        commits.offer({A: number}, idle=True)
+    broker.frozen = False
+    (answered,) = broker.unanswered
+    answered(None)
+    commits.offer({A: 9}, idle=True)
+    assert broker.taken == [{A: 9}]
+
+
+def test_a_client_that_never_tells_is_not_waited_for_without_an_end(broker: Broker, commits: Commits) -> None:
+    broker.frozen = True
+    commits.offer({A: 1}, idle=True)
+    broker.frozen = False
+    broker.now += 40
+    commits.offer({A: 2}, idle=True)
+    assert broker.taken == [{A: 2}]
+
+
+def test_what_was_asked_before_a_partition_went_is_not_held_against_it_when_it_comes_back(
+    broker: Broker, commits: Commits
+) -> None:
+    broker.frozen = True
+    commits.offer({A: 1, B: 2}, idle=True)
+    commits.forget([A])
+    broker.frozen = False
+    broker.unanswered.pop()(None)
+    commits.offer({A: 1, B: 2}, idle=True)
+    assert broker.taken == [{A: 1}]

@@ -1,6 +1,6 @@
 """The loop with a Kafka and a PostgreSQL that do as they are told: no record is passed over, whatever fails when."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -11,6 +11,7 @@ from kafka.structs import TopicPartition
 from contract.exposition import build_registry
 from tests.unit.worker.records import consumed, value
 from worker.batch import Batch, Span
+from worker.commits import Answered, Offsets
 from worker.consumer import Worker
 from worker.dead_letters import DeadLetterLimit
 from worker.errors import StoreUnavailable
@@ -81,7 +82,9 @@ class Kafka:
     def resume(self) -> None:
         self.paused = False
 
-    def commit(self, _offsets: Mapping[TopicPartition, int]) -> None: ...
+    def ask_for_commit(self, _offsets: Offsets, _answered: Answered) -> None: ...
+
+    def commit(self, _offsets: Offsets) -> None: ...
 
     def failed(self, *_: object) -> None: ...
 
