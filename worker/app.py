@@ -83,6 +83,7 @@ def _consumer(settings: WorkerSettings, client: Callable[..., LeanConsumer]) -> 
         session_timeout_ms=int(settings.session_timeout_seconds * 1000),
         heartbeat_interval_ms=int(settings.session_timeout_seconds * 300),
         reconnect_backoff_max_ms=1_000,
+        metadata_max_age_ms=30_000,  # the topic may get more partitions
         metrics_enabled=False,  # ours say more, and theirs cost a tenth of the fetch path
     )
 
