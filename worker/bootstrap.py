@@ -22,13 +22,13 @@ from contract.topics import EVENTS, TOPICS, WORKER_GROUP, Topic
 
 def create_topics(admin: KafkaAdminClient) -> list[Topic]:
     """Create the topics that do not exist yet, wait until all have leaders, and return the new ones."""
-    created = [topic for topic in TOPICS if topic.name not in admin.list_topics() and _create(admin, topic)]
+    created = [topic for topic in TOPICS if topic.name not in admin.list_topics() and create_topic(admin, topic)]
     admin.wait_for_topics([topic.name for topic in TOPICS], timeout_ms=30_000)
     return created
 
 
-def _create(admin: KafkaAdminClient, topic: Topic) -> bool:
-    """Create the topic, unless it exists after all: a broker that has just started does not list its topics yet."""
+def create_topic(admin: KafkaAdminClient, topic: Topic) -> bool:
+    """Whether it did not exist: a broker that has just started does not list its topics yet."""
     try:
         admin.create_topics({topic.name: {"num_partitions": topic.partitions, "configs": topic.config}})
     except TopicAlreadyExistsError:
