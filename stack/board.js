@@ -79,7 +79,7 @@ function frame(panel) {
   const node = element("section", `panel ${panel.type}-panel`);
   node.dataset.id = panel.id;
   const heading = element("h2");
-  const what = element("button", "what", "ⓘ");
+  const what = element("button", "what", "i");
   what.setAttribute("aria-label", `What ${panel.title} means`);
   what.onclick = (event) => tell(event, panel);
   heading.append(element("span", "", panel.title), what);

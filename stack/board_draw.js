@@ -26,7 +26,9 @@ function drawStat(panel, body, answer) {
   const value = series && lastOf(series);
   const known = value !== undefined;
   const box = element("div", known ? "stat" : "stat unknown");
-  box.append(element("span", "", known ? formatted(value, defaults(panel).unit) : defaults(panel).noValue || "No data"));
+  const text = element("span", "", known ? formatted(value, defaults(panel).unit) : defaults(panel).noValue || "No data");
+  text.style.setProperty("--letters", text.textContent.length); // it fits in whatever font there is
+  box.append(text);
   if (known) {
     const colour = thresholdColour(value, defaults(panel).thresholds.steps);
     box.style.background = `linear-gradient(120deg, color-mix(in srgb, ${colour} 78%, black), color-mix(in srgb, ${colour} 92%, black))`;
