@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import worker.app
 from worker.batch import Batch, EventRecord, Span
@@ -17,6 +18,9 @@ class Nowhere:
 
     def offsets(self) -> dict[int, int]:
         return dict(self._offsets)
+
+    def recognise(self, _topic_id: UUID) -> bool:
+        return False
 
     def claim(self, partition: int, offset: int) -> None:
         self._offsets.setdefault(partition, offset)
