@@ -15,6 +15,11 @@ from api.settings import ApiSettings
 from contract.logs import log_to_stderr
 from contract.settings import explain
 
+_STARTUP_FAILURE = 3  # uvicorn's, too
+_MORE_ACCEPTS = 31
+"""libuv takes one connection from a listening place in each turn of the loop: of 512 that come at once, the last would
+wait for 512 turns, which are long while the first are served. So the loop has the place several times."""
+
 
 def main() -> int:
     try:
@@ -42,7 +47,13 @@ def main() -> int:
     gc.freeze()  # what lives from here to the end need not be looked at again
     gc.set_threshold(100_000, 20, 50)  # a batch makes thousands of objects, none of them in a cycle
     server = Server(config)
-    server.run(sockets=[_shared(settings.host, settings.port)] if settings.reuse_port else None)
+    try:
+        place = _place(settings.host, settings.port, settings.reuse_port)
+    except OSError as error:
+        logger.error("cannot listen on {}:{}: {}", settings.host, settings.port, error.strerror)
+        return _STARTUP_FAILURE
+    logger.info("listening on {}:{}", settings.host, settings.port)
+    server.run(sockets=[place, *(place.dup() for _ in range(_MORE_ACCEPTS))])
     return 0 if server.started else 1
 
 
@@ -58,14 +69,18 @@ class Server(uvicorn.Server):
         self.should_exit = True  # and no more: uvicorn would note the signal, and at the end die of it
 
 
-def _shared(host: str, port: int) -> socket:
-    """A listening place that other gateways may have as well. Raises OSError."""
+def _place(host: str, port: int, shared: bool) -> socket:
+    """Where to listen; when it is ``shared``, other gateways may do so as well. Raises OSError."""
     family, kind, protocol, _, address = getaddrinfo(host, port, type=SOCK_STREAM)[0]
-    shared = socket(family, kind, protocol)
-    shared.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-    shared.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1)
-    shared.bind(address)
-    return shared
+    place = socket(family, kind, protocol)
+    place.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    place.setsockopt(SOL_SOCKET, SO_REUSEPORT, shared)
+    try:
+        place.bind(address)
+    except OSError:
+        place.close()
+        raise
+    return place
 
 
 if __name__ == "__main__":
