@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from kafka import KafkaConsumer
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import CoordinatorNotAvailableError, LeaderNotAvailableError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from worker.unpacking import Unpacking
@@ -36,3 +36,17 @@ class LeanConsumer(KafkaConsumer):  # type: ignore[misc]
         asked = self.commit_async(offsets)
         asked.add_callback(lambda _: answered(None))
         asked.add_errback(answered)
+
+    def beginning_offsets(self, *asked: Any, **options: Any) -> Any:
+        return _complete(super().beginning_offsets, *asked, **options)
+
+    def end_offsets(self, *asked: Any, **options: Any) -> Any:
+        return _complete(super().end_offsets, *asked, **options)
+
+
+def _complete(ask: Callable[..., Any], *asked: Any, **options: Any) -> Any:
+    """3.0.12 leaves out a partition whose leader has just gone, and fails on that with KeyError."""
+    try:
+        return ask(*asked, **options)
+    except KeyError as error:
+        raise LeaderNotAvailableError(f"the leader of {error} is not known now") from error
