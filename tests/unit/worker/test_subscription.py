@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from socket import create_server
 
 import pytest
+from kafka.errors import LeaderNotAvailableError
 from kafka.structs import TopicPartition
 from prometheus_client import CollectorRegistry
 
@@ -26,6 +27,16 @@ def subscription() -> Iterator[Subscription]:
 
 def test_the_head_of_a_partition_that_another_worker_has_is_not_known(subscription: Subscription) -> None:
     assert subscription.fetched_head(TopicPartition("events", 0)) is None
+
+
+def test_a_partition_whose_leader_has_just_gone_is_an_error_of_kafkas(subscription: Subscription) -> None:
+    async def leaves_all_out(*_: object) -> dict[TopicPartition, object]:
+        return {}
+
+    subscription._consumer._fetcher._fetch_offsets_by_times_async = leaves_all_out  # as the client does then
+    for ask in (subscription.heads, subscription.bounds):
+        with pytest.raises(LeaderNotAvailableError, match="partition=1"):
+            ask([TopicPartition("events", 1)])
 
 
 def test_a_commit_without_a_coordinator_fails_at_once(subscription: Subscription) -> None:
