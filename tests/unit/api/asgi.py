@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from json import loads
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
@@ -16,7 +16,8 @@ from api.limits import RateLimit
 from api.lookup import Recent
 from api.metrics import ApiMetrics
 from api.spool import Spool
-from tests.unit.api.pretended import PretendedKafka, eventually, sample
+from tests.unit.api.desk import Started
+from tests.unit.api.pretended import PretendedKafka, sample
 
 EVENT = b'{"event_type":"page.viewed","user_id":"user-42"}'
 JSON = {"content-type": "application/json"}
@@ -34,7 +35,7 @@ class Reply(NamedTuple):
         return loads(self.body)
 
 
-class Gateway:
+class Gateway(Started):
     """Small limits, so that tests can reach them."""
 
     def __init__(
@@ -59,15 +60,6 @@ class Gateway:
         shared = (admission, self.intake, self.recent, Journal(on=log_events), RequestIds(), metrics)
         self.single = RegisterEvent(*shared, BODY_BYTES)
         self.batch = RegisterEvents(*shared, BATCH_BYTES, most_events=BATCH_EVENTS)
-
-    async def __aenter__(self) -> Self:
-        await self.intake.start()
-        if self.kafka.ready and not len(self.spool):
-            await eventually(lambda: self.intake.kafka_answers)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.intake.stop(0)
 
     async def post(self, body: bytes = EVENT, headers: dict[str, str] = JSON, **more: str) -> Reply:
         """To /register_event."""

@@ -10,16 +10,12 @@ from api.spool import Spool
 from tests.unit.api.pretended import PretendedKafka, eventually, sample
 
 
-class Desk:
-    """An intake with a real spool, and the receipts of what it took."""
+class Started:
+    """Its intake runs within the context, from the moment it knows whether Kafka is there."""
 
-    def __init__(
-        self, path: Path, kafka: PretendedKafka, metrics: ApiMetrics, deadline_seconds: float = 30, room: int = 10**6
-    ) -> None:
-        self.path, self.kafka, self.metrics = path, kafka, metrics
-        self.spool = Spool(path, room, metrics)
-        self.intake = Intake(kafka, self.spool, deadline_seconds, metrics)
-        self.receipts: list[Receipt] = []
+    kafka: PretendedKafka
+    spool: Spool
+    intake: Intake
 
     async def __aenter__(self) -> Self:
         await self.intake.start()
@@ -29,6 +25,18 @@ class Desk:
 
     async def __aexit__(self, *_: object) -> None:
         await self.intake.stop(0)
+
+
+class Desk(Started):
+    """An intake with a real spool, and the receipts of what it took."""
+
+    def __init__(
+        self, path: Path, kafka: PretendedKafka, metrics: ApiMetrics, deadline_seconds: float = 30, room: int = 10**6
+    ) -> None:
+        self.path, self.kafka, self.metrics = path, kafka, metrics
+        self.spool = Spool(path, room, metrics)
+        self.intake = Intake(kafka, self.spool, deadline_seconds, metrics)
+        self.receipts: list[Receipt] = []
 
     def take(self, *keys: str) -> list[Receipt]:
         receipts = []
