@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-from socket import SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, getaddrinfo, socket
 from types import FrameType
 
 import uvicorn
@@ -11,14 +10,12 @@ from loguru import logger
 
 from api.app import create_app
 from api.corked import OneWrite
+from api.listening import listening_sockets
 from api.settings import ApiSettings
 from contract.logs import log_to_stderr
 from contract.settings import explain
 
 _STARTUP_FAILURE = 3  # uvicorn's, too
-_MORE_ACCEPTS = 31
-"""libuv takes one connection from a listening place in each turn of the loop: of 512 that come at once, the last would
-wait for 512 turns, which are long while the first are served. So the loop has the place several times."""
 
 
 def main() -> int:
@@ -48,12 +45,12 @@ def main() -> int:
     gc.set_threshold(100_000, 20, 50)  # a batch makes thousands of objects, none of them in a cycle
     server = Server(config)
     try:
-        place = _place(settings.host, settings.port, settings.reuse_port)
+        sockets = list(listening_sockets(settings.host, settings.port, shared=settings.reuse_port))
     except OSError as error:
         logger.error("cannot listen on {}:{}: {}", settings.host, settings.port, error.strerror)
         return _STARTUP_FAILURE
     logger.info("listening on {}:{}", settings.host, settings.port)
-    server.run(sockets=[place, *(place.dup() for _ in range(_MORE_ACCEPTS))])
+    server.run(sockets=sockets)
     return 0 if server.started else 1
 
 
@@ -67,20 +64,6 @@ class Server(uvicorn.Server):
         if self.should_exit:
             os._exit(128 + sig)
         self.should_exit = True  # and no more: uvicorn would note the signal, and at the end die of it
-
-
-def _place(host: str, port: int, shared: bool) -> socket:
-    """Where to listen; when it is ``shared``, other gateways may do so as well. Raises OSError."""
-    family, kind, protocol, _, address = getaddrinfo(host, port, type=SOCK_STREAM)[0]
-    place = socket(family, kind, protocol)
-    place.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-    place.setsockopt(SOL_SOCKET, SO_REUSEPORT, shared)
-    try:
-        place.bind(address)
-    except OSError:
-        place.close()
-        raise
-    return place
 
 
 if __name__ == "__main__":
