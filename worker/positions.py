@@ -45,11 +45,12 @@ class Positions:
         """Seek them. May block. Raises StoreUnavailable, and KafkaError when the topic's bounds cannot be asked."""
         if not unplaced:
             return
-        bounds = self._subscription.bounds(unplaced)
         if (topic_id := self._subscription.topic_id) and self._store.recognise(topic_id):
             logger.warning("topic {} was deleted and made again: it is read from its start", EVENTS.name)
         stored = self._store.offsets()
         self._metrics.store_up.set(1)  # without a batch nothing else would tell
+        # Asked last: the stored offset of a process that sleeps in between is the older one, and never beyond the head.
+        bounds = self._subscription.bounds(unplaced)
         for partition in unplaced:
             position = self._bounded(partition, stored.get(partition.partition), *bounds[partition])
             self._subscription.seek(partition, position)

@@ -201,12 +201,12 @@ class Rig:
         return bool(self.query(waiting))
 
     def lag(self) -> int:
-        """Records the group has not committed to Kafka yet."""
+        """Records the group has not committed to Kafka yet; all of them in a partition without a commit."""
         with KafkaAdminClient(bootstrap_servers=self.stack.kafka_bootstrap) as admin:
             partitions = [TopicPartition(EVENTS.name, number) for number in range(EVENTS.partitions)]
             heads = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
             commits = admin.list_group_offsets({WORKER_GROUP: None})[WORKER_GROUP]
-        return sum(heads[tp].offset - commits[tp].offset for tp in partitions)
+        return sum(heads[tp].offset - (commits[tp].offset if tp in commits else 0) for tp in partitions)
 
     def committed(self) -> int:
         """The sum of the group's offsets as Kafka has them."""

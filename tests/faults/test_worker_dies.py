@@ -87,8 +87,9 @@ def _register(rig: Rig, user_id: str) -> dict[str, Any]:
 @pytest.mark.long
 def test_a_worker_frozen_beyond_its_session_stores_nothing_when_it_wakes_up(rig: Rig, note: Note) -> None:
     rig.stack.restart("worker", environment=SHORT_SESSION)
-    until(rig.worker_has_its_partitions, within=30)
     ledger = rig.ledger()
+    ledger.send(50)
+    ledger.settle(within=30)  # so it knows where its partitions go on
     with rig.locked("consumer_offsets"):
         ledger.send(50)
         until(rig.worker_waits_for_a_lock, within=10)  # it holds a batch, and is about to store it
