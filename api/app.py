@@ -21,9 +21,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.admission import Admission, RequestIds, headers_of
+from api.answer import Answer
 from api.errors import PROBLEM_TYPE, GatewayError, InternalError, InvalidEvent, Unavailable, json_pointer
 from api.health import health_routes
-from api.ingest import Answer, RegisterEvent, RegisterEvents, refusal
+from api.ingest import RegisterEvent, RegisterEvents
 from api.intake import Intake
 from api.journal import Journal
 from api.limits import RateLimit
@@ -139,7 +140,7 @@ def _add_problems(app: FastAPI, ids: RequestIds) -> None:
 
     def respond(request: Request, error: GatewayError) -> Response:
         request_id = ids.of(headers_of(request.scope))
-        return _response(refusal(error, request_id), request_id)
+        return _response(Answer.refusal(error, request_id), request_id)
 
     @app.exception_handler(GatewayError)
     async def refused(request: Request, error: GatewayError) -> Response:
@@ -160,7 +161,7 @@ def _add_problems(app: FastAPI, ids: RequestIds) -> None:
         request_id = ids.of(headers_of(request.scope))
         logger.bind(request_id=request_id.decode()).error("a request failed: {!r}", error)  # uvicorn logs the trace
         told = InternalError("Something is broken here; the log tells more under this id.")
-        return _response(refusal(told, request_id), request_id)
+        return _response(Answer.refusal(told, request_id), request_id)
 
 
 def _http_problem(error: HTTPException, request_id: bytes) -> Answer:

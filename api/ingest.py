@@ -2,41 +2,25 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
-from itertools import count
 from time import perf_counter
-from typing import Any, ClassVar, NamedTuple, Self, cast
+from typing import Any, ClassVar, cast
 
 from loguru import logger
-from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
 from api.admission import JSON, NDJSON, Admission, Call, RequestIds, headers_of
+from api.answer import Answer
 from api.batch import parse_event, split
 from api.errors import GatewayError, InternalError, Unavailable
 from api.intake import Intake
 from api.journal import Journal
 from api.lookup import Recent
 from api.metrics import ApiMetrics, HandlerMetrics, Outcome
-from api.record import Accepted, Arrival, Published, Receipt, Record, Result, Spooled
+from api.record import Arrival, Published, Receipt, Record, Result, Spooled
 from api.turns import in_turns
 from contract.codec import Reading
-from contract.topics import EVENTS
-
-
-class Answer(NamedTuple):
-    """``event_id`` is one of the events it accepts."""
-
-    status: int
-    body: bytes
-    media_type: bytes = b"application/json"
-    headers: Mapping[str, str] = {}
-    event_id: str | None = None
-
-    @classmethod
-    def problem(cls, status: int, problem: dict[str, Any], headers: Mapping[str, str]) -> Self:
-        return cls(status, to_json(problem), b"application/problem+json", headers)
 
 
 class Ingest(ABC):
@@ -69,7 +53,7 @@ class Ingest(ABC):
         headers = headers_of(scope)
         request_id = self._ids.of(headers)
         answer = await self._answer_or_refuse(headers, request_id, receive)
-        await _send(send, answer, request_id)
+        await answer.send(send, request_id)
         self._http.end(answer.status, perf_counter() - started, answer.event_id)
 
     @abstractmethod
@@ -88,7 +72,7 @@ class Ingest(ABC):
         self._count(type(refused))
         if self._journal.on:
             self._journal.refused(request_id, refused)
-        return refusal(refused, request_id)
+        return Answer.refusal(refused, request_id)
 
     def _count(self, kind: type[Result], events: int = 1) -> None:
         self._metrics.count(kind.reason if issubclass(kind, GatewayError) else _OUTCOMES[kind], events)
@@ -111,8 +95,7 @@ class RegisterEvent(Ingest):
         self._recent.note(call.request_id, {record.event_id: result})
         if self._journal.on:
             self._journal.answered(call.request_id, [record], [result])
-        status = 201 if isinstance(result, Published) else 202
-        return Answer(status, b"{%s}" % _place(record, result).encode(), event_id=record.event_id)
+        return Answer.of_event(record, result)
 
 
 class RegisterEvents(Ingest):
@@ -143,8 +126,7 @@ class RegisterEvents(Ingest):
         self._recent.note(call.request_id, accepted)
         if self._journal.on:
             self._journal.answered(call.request_id, records, results)
-        body = f'{{"results":[{",".join(map(_result, count(), records, results))}]}}'.encode()
-        return Answer(200, body, event_id=next(iter(accepted), None))
+        return Answer.of_events(records, results, event_id=next(iter(accepted), None))
 
     def _accept(self, records: list[Record | GatewayError], receipt: Receipt) -> None:
         for place, record in enumerate(records):
@@ -164,26 +146,6 @@ class RegisterEvents(Ingest):
             self._count(kind, events)
 
 
-def refusal(error: GatewayError, request_id: bytes) -> Answer:
-    headers = error.headers if error.retry_after is None else {**error.headers, "retry-after": str(error.retry_after)}
-    return Answer.problem(error.status, error.problem(request_id.decode()), headers)
-
-
-def _result(index: int, record: Record | GatewayError, result: Result) -> str:
-    """What a batch's answer says of one event."""
-    if isinstance(result, GatewayError):
-        return f'{{"index":{index},"status":"rejected","problem":{to_json(result.problem()).decode()}}}'
-    assert isinstance(record, Record)  # it was accepted
-    return f'{{"index":{index},{_place(record, result)}}}'
-
-
-def _place(record: Record, result: Accepted) -> str:
-    """Where an accepted event is, as the members of a JSON object; ids and topics need no escaping."""
-    if isinstance(result, Published):
-        return f'"event_id":"{record.event_id}",{_PUBLISHED}"partition":{result.partition},"offset":{result.offset}'
-    return f'"event_id":"{record.event_id}","status":"spooled"'
-
-
 def _record_or_error(arrival: Arrival, event: Reading | GatewayError) -> Record | GatewayError:
     if isinstance(event, GatewayError):
         return event
@@ -193,17 +155,4 @@ def _record_or_error(arrival: Arrival, event: Reading | GatewayError) -> Record 
         return error
 
 
-async def _send(send: Send, answer: Answer, request_id: bytes) -> None:
-    headers = [
-        (b"content-type", answer.media_type),
-        (b"content-length", b"%d" % len(answer.body)),
-        (b"x-request-id", request_id),
-    ]
-    if answer.headers:
-        headers += [(name.encode(), value.encode()) for name, value in answer.headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
 _OUTCOMES: dict[type[Result], Outcome] = {Published: Outcome.PUBLISHED, Spooled: Outcome.SPOOLED}
-_PUBLISHED = f'"status":"published","topic":"{EVENTS.name}",'

@@ -5,10 +5,8 @@ fails there and stores nothing. ``event_id`` is the primary key: a repeat is lef
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from threading import Event as Stop
 from typing import Any, NamedTuple
@@ -16,16 +14,14 @@ from uuid import UUID
 
 import psycopg
 from loguru import logger
-from msgspec import UnsetType
-from msgspec.json import encode
 
 from worker.batch import Batch, DeadRecord, EventRecord, Span
 from worker.connection import Connection
 from worker.errors import Fenced, StoreUnavailable
 from worker.metrics import Parked, Trouble
+from worker.rows import rows
 
 _CHUNK = 250  # rows
-_NULL = r"\N"
 _BLAMES_THE_ROW = ("22", "23", "54")  # SQLSTATE classes: data exception, constraint violation, program limit
 _TROUBLES = {
     "08": Trouble.CONNECTION,
@@ -144,7 +140,7 @@ def _insert(connection: Connection, events: Sequence[EventRecord], refused: list
         with connection.transaction(), connection.cursor() as cursor:
             with cursor.copy(SQL["copy"]) as copy:
                 for first in range(0, len(events), _CHUNK):  # the server reads one while the next is made
-                    copy.write(_rows(events[first : first + _CHUNK]))
+                    copy.write(rows(events[first : first + _CHUNK]))
             return cursor.execute(SQL["insert"]).rowcount
     except psycopg.Error as error:
         if not (error.sqlstate or "").startswith(_BLAMES_THE_ROW):
@@ -156,35 +152,6 @@ def _insert(connection: Connection, events: Sequence[EventRecord], refused: list
     stored = _insert(connection, events[:middle], refused)
     connection.execute(SQL["clear"])
     return stored + _insert(connection, events[middle:], refused)
-
-
-def _rows(events: Iterable[EventRecord]) -> bytes:
-    return "".join(map(_row, events)).encode()
-
-
-def _row(stored: EventRecord) -> str:
-    """A line of COPY's text format: columns as in the query ``copy``."""
-    event, record = stored.event, stored.record
-    properties = encode(event.properties).decode().replace("\\", r"\\")  # JSON has no raw controls
-    return (
-        f"{event.event_id}\t{event.event_type}\t{_escape(event.user_id)}\t{event.occurred_at or _NULL}"
-        f"\t{event.received_at}\t{_text(event.source)}\t{properties}\tevents"
-        f"\t{record.partition}\t{record.offset}\t{_appended(stored.appended_at)}\t{_text(stored.request_id)}\n"
-    )
-
-
-def _text(value: str | UnsetType | None) -> str:
-    return _escape(value) if isinstance(value, str) else _NULL
-
-
-_appended = lru_cache(maxsize=64)(datetime.isoformat)  # records that were appended together have the same
-
-
-def _escape(value: str) -> str:
-    """https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS"""
-    if value.isprintable() and "\\" not in value:
-        return value
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace("\t", r"\t").replace("\r", r"\r")
 
 
 def _trouble(error: psycopg.Error) -> Trouble:

@@ -1,0 +1,72 @@
+"""What the two hot endpoints answer: where each event is, or the problem."""
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any, NamedTuple, Self
+
+from pydantic_core import to_json
+from starlette.types import Send
+
+from api.errors import GatewayError
+from api.record import Accepted, Published, Record, Result
+from contract.topics import EVENTS
+
+
+class Answer(NamedTuple):
+    """``event_id`` is one of the events it accepts."""
+
+    status: int
+    body: bytes
+    media_type: bytes = b"application/json"
+    headers: Mapping[str, str] = {}
+    event_id: str | None = None
+
+    @classmethod
+    def of_event(cls, record: Record, result: Accepted) -> Self:
+        status = 201 if isinstance(result, Published) else 202
+        return cls(status, b"{%s}" % _place(record, result).encode(), event_id=record.event_id)
+
+    @classmethod
+    def of_events(
+        cls, records: Sequence[Record | GatewayError], results: Sequence[Result], event_id: str | None
+    ) -> Self:
+        body = f'{{"results":[{",".join(map(_result, count(), records, results))}]}}'.encode()
+        return cls(200, body, event_id=event_id)
+
+    @classmethod
+    def refusal(cls, error: GatewayError, request_id: bytes) -> Self:
+        wait = {} if error.retry_after is None else {"retry-after": str(error.retry_after)}
+        return cls.problem(error.status, error.problem(request_id.decode()), {**error.headers, **wait})
+
+    @classmethod
+    def problem(cls, status: int, problem: dict[str, Any], headers: Mapping[str, str]) -> Self:
+        return cls(status, to_json(problem), b"application/problem+json", headers)
+
+    async def send(self, send: Send, request_id: bytes) -> None:
+        headers = [
+            (b"content-type", self.media_type),
+            (b"content-length", b"%d" % len(self.body)),
+            (b"x-request-id", request_id),
+        ]
+        if self.headers:
+            headers += [(name.encode(), value.encode()) for name, value in self.headers.items()]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def _result(index: int, record: Record | GatewayError, result: Result) -> str:
+    """What a batch's answer says of one event."""
+    if isinstance(result, GatewayError):
+        return f'{{"index":{index},"status":"rejected","problem":{to_json(result.problem()).decode()}}}'
+    assert isinstance(record, Record)  # it was accepted
+    return f'{{"index":{index},{_place(record, result)}}}'
+
+
+def _place(record: Record, result: Accepted) -> str:
+    """Where an accepted event is, as the members of a JSON object; ids and topics need no escaping."""
+    if isinstance(result, Published):
+        return f'"event_id":"{record.event_id}",{_PUBLISHED}"partition":{result.partition},"offset":{result.offset}'
+    return f'"event_id":"{record.event_id}","status":"spooled"'
+
+
+_PUBLISHED = f'"status":"published","topic":"{EVENTS.name}",'
