@@ -103,3 +103,25 @@ def test_a_worker_frozen_beyond_its_session_stores_nothing_when_it_wakes_up(rig:
         until(lambda: 0 < rig.metric("pipeline_consumer_assigned_partitions", "worker") < EVENTS.partitions, within=30)
     note(ledger.settle(within=60))
     until(lambda: rig.lag() == 0, within=30)
+
+
+@pytest.mark.long
+def test_a_worker_frozen_while_it_asks_for_its_place_takes_what_others_did_for_no_new_topic(
+    rig: Rig, note: Note
+) -> None:
+    ledger = rig.ledger()
+    ledger.send(50)
+    ledger.settle(within=30)
+    rig.stack.stop("worker")
+    with rig.locked("consumer_offsets"):
+        rig.stack.start("worker", environment=SHORT_SESSION)
+        until(rig.worker_waits_for_a_lock, within=30)
+        rig.stack.pause("worker")
+    rig.stack.add_worker(environment=SHORT_SESSION)
+    ledger.send(50)
+    until(lambda: not ledger.balance().missing, within=60)
+    rig.stack.resume("worker")
+    until(lambda: 0 < rig.metric("pipeline_consumer_assigned_partitions", "worker") < EVENTS.partitions, within=60)
+    note(ledger.settle(within=60))
+    until(lambda: rig.lag() == 0, within=30)
+    assert rig.metric("pipeline_store_rows_total", "worker", result="duplicate") == 0
