@@ -33,7 +33,7 @@ class Reading(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True
     """An event as it was read. Its id and instants are texts, in the one form that every station reads."""
 
     event_id: str | UnsetType = UNSET
-    event_type: str
+    event_type: _Text  # bounded, because it is remembered
     user_id: _Name
     occurred_at: str | UnsetType = UNSET
     source: _Text | UnsetType = UNSET

@@ -1,5 +1,6 @@
 """What an event is, what is refused, and that encoding loses nothing."""
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from json import loads
 
@@ -128,6 +129,16 @@ def test_event_types_in_dotted_lower_case_are_accepted(event_type: str) -> None:
 @pytest.mark.parametrize("event_type", ["", "A", "1a", ".a", "_a", "a b", "a-b", "a" * 65, "é", "a\\n", "\\na", "aA"])
 def test_other_event_types_are_refused(event_type: str) -> None:
     assert faults(f'{{"event_type":"{event_type}","user_id":"u"}}')[0][1] == ("event_type",)
+
+
+def test_a_type_that_is_none_is_not_remembered_at_length() -> None:
+    tracemalloc.start()
+    for number in range(100):
+        with pytest.raises(ValidationError):
+            parse(f'{{"event_type": "a{number}{"a" * 100_000}", "user_id": "u"}}')
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 2_000_000
 
 
 def test_user_ids_have_1_to_128_characters_not_bytes() -> None:
