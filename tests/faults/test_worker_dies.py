@@ -8,6 +8,7 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from contract.topics import EVENTS
 from tests.faults.conftest import Note
+from tests.faults.ledger import Ledger
 from tests.faults.rig import Rig
 from tests.waiting import until
 
@@ -84,6 +85,14 @@ def _register(rig: Rig, user_id: str) -> dict[str, Any]:
     return dict(answer.json())
 
 
+def _overtake(rig: Rig, ledger: Ledger) -> None:
+    """Another worker goes on where the frozen one stands; then that one wakes up."""
+    rig.stack.add_worker(environment=SHORT_SESSION)
+    ledger.send(50)
+    until(lambda: not ledger.balance().missing, within=60)
+    rig.stack.resume("worker")
+
+
 @pytest.mark.long
 def test_a_worker_frozen_beyond_its_session_stores_nothing_when_it_wakes_up(rig: Rig, note: Note) -> None:
     rig.stack.restart("worker", environment=SHORT_SESSION)
@@ -94,10 +103,7 @@ def test_a_worker_frozen_beyond_its_session_stores_nothing_when_it_wakes_up(rig:
         ledger.send(50)
         until(rig.worker_waits_for_a_lock, within=10)  # it holds a batch, and is about to store it
         rig.stack.pause("worker")
-    rig.stack.add_worker(environment=SHORT_SESSION)
-    ledger.send(50)
-    until(lambda: not ledger.balance().missing, within=60)
-    rig.stack.resume("worker")
+    _overtake(rig, ledger)
     until(lambda: rig.metric("pipeline_store_retries_total", "worker") > 0, within=30)
     with ledger.sending(per_second=100):
         until(lambda: 0 < rig.metric("pipeline_consumer_assigned_partitions", "worker") < EVENTS.partitions, within=30)
@@ -117,10 +123,7 @@ def test_a_worker_frozen_while_it_asks_for_its_place_takes_what_others_did_for_n
         rig.stack.start("worker", environment=SHORT_SESSION)
         until(rig.worker_waits_for_a_lock, within=30)
         rig.stack.pause("worker")
-    rig.stack.add_worker(environment=SHORT_SESSION)
-    ledger.send(50)
-    until(lambda: not ledger.balance().missing, within=60)
-    rig.stack.resume("worker")
+    _overtake(rig, ledger)
     until(lambda: 0 < rig.metric("pipeline_consumer_assigned_partitions", "worker") < EVENTS.partitions, within=60)
     note(ledger.settle(within=60))
     until(lambda: rig.lag() == 0, within=30)
