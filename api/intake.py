@@ -20,6 +20,7 @@ from api.record import SPOOLED, Published, Receipt, Record
 from api.spool import Spool, SpoolBroken
 
 _TICK_SECONDS = 0.05
+_DISKS_SHARE = 0.05  # of the deadline: what Kafka has not acknowledged by then goes to the spool in time
 
 
 class Waiting(msgspec.Struct, eq=False, gc=False):
@@ -42,7 +43,7 @@ class Intake:
 
     def __init__(self, publisher: Publisher, spool: Spool, deadline_seconds: float, metrics: ApiMetrics) -> None:
         self._publisher, self._spool, self._metrics = publisher, spool, metrics
-        self._deadline_seconds = deadline_seconds
+        self._ack_seconds = (1 - _DISKS_SHARE) * deadline_seconds
         self._waiting: dict[int, Waiting] = {}  # by their first numbers, which is also the order of their deadlines
         self._seq = 0
         self._link = Link(metrics)
@@ -69,13 +70,13 @@ class Intake:
         self._tasks = [asyncio.create_task(task) for task in tasks]
 
     def accept(self, records: Sequence[Record], receipt: Receipt, places: Sequence[int]) -> None:
-        """Settle the records' places in ``receipt`` within the deadline and one fsync: published, spooled, or why not.
+        """Settle the records' places in ``receipt`` within the deadline and, on a slow disk, one fsync.
 
         The records belong together: none of them is accepted before another that was given here earlier.
         """
         first, count = self._seq + 1, len(records)
         self._seq += count
-        due = monotonic() + self._deadline_seconds
+        due = monotonic() + self._ack_seconds
         waiting = Waiting(range(first, first + count), records, receipt, places, due, set())
         if not self._link.up:
             self._to_spool(waiting, range(count))
@@ -187,7 +188,7 @@ class Intake:
             await asyncio.sleep(_TICK_SECONDS)
             now = monotonic()
             while self._waiting and (oldest := next(iter(self._waiting.values()))).deadline <= now:
-                self._link.fails(f"no ack within {self._deadline_seconds} s")
+                self._link.fails(f"no ack within {self._ack_seconds:g} s")
                 self._give_up(oldest)
 
 

@@ -48,7 +48,9 @@ class ApiSettings(BaseSettings):
     )
     max_inflight_events: int = Field(20_000, ge=1, description="Most events waiting for acks; more is 503.")
     max_inflight_bytes: int = Field(64 * 2**20, ge=1024, description="Most bytes waiting for acks; more is 503.")
-    publish_deadline_seconds: float = Field(2, gt=0, description="Longest wait for an ack before the spool takes over.")
+    publish_deadline_seconds: float = Field(
+        2, gt=0, description="Longest wait for an answer; a twentieth before its end the spool takes over."
+    )
     shutdown_seconds: int = Field(10, ge=1, description="Longest wait for requests in flight at a stop.")
 
     keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
