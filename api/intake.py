@@ -70,9 +70,10 @@ class Intake:
         self._tasks = [asyncio.create_task(task) for task in tasks]
 
     def accept(self, records: Sequence[Record], receipt: Receipt, places: Sequence[int]) -> None:
-        """Settle the records' places in ``receipt`` within the deadline and, on a slow disk, one fsync.
+        """Settle the records' places in ``receipt``: published, spooled, or why not.
 
-        The records belong together: none of them is accepted before another that was given here earlier.
+        That takes the deadline at most, and on a slow disk one fsync. The records belong together: none of them is
+        accepted before another that was given here earlier.
         """
         first, count = self._seq + 1, len(records)
         self._seq += count
