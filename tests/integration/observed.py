@@ -1,5 +1,6 @@
 """What Prometheus says of a stack, and events sent so that it has something to say."""
 
+from collections.abc import Callable
 from threading import Event
 from time import time
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import requests
 
 from stack.stack import Stack
+from tests.waiting import until
 
 GOOD, BAD = 600, 7
 """Events sent, and events among them that the gateway must refuse."""
@@ -29,6 +31,14 @@ class Prometheus:
         (series,) = self._get("query", query=f"{selector}[{int(time() - since) + 1}s]")["result"]
         return [(at, float(value)) for at, value in series["values"] if at >= since]
 
+    def catch_up(self) -> None:
+        """Wait until every target has been scraped, and the rules have read that.
+
+        Targets are scraped in turn: in between, what one has done shows, and what another did before does not.
+        """
+        _until_later(lambda: self.value("min(timestamp(up))"))
+        _until_later(lambda: self.value("min(timestamp(stage:events:total))"))
+
     def firing(self) -> set[str]:
         """The alerts that fire."""
         found = self._get("query", query='ALERTS{alertstate="firing"}')["result"]
@@ -47,6 +57,11 @@ class Prometheus:
         document: dict[str, Any] = response.json()
         assert document["status"] == "success", document
         return document["data"]
+
+
+def _until_later(oldest: Callable[[], float | None]) -> None:
+    now = time()
+    until(lambda: (oldest() or 0.0) > now, within=30)
 
 
 def send_until_stopped(stack: Stack, stop: Event) -> None:
