@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
+import msgspec
+from msgspec import UNSET, UnsetType
 from pydantic_core import to_json
 from starlette.types import Send
 
@@ -24,13 +26,13 @@ class Answer(NamedTuple):
     @classmethod
     def of_event(cls, record: Record, result: Accepted) -> Self:
         status = 201 if isinstance(result, Published) else 202
-        return cls(status, b"{%s}" % _place(record, result).encode(), event_id=record.event_id)
+        return cls(status, _encode(_place(UNSET, record, result)), event_id=record.event_id)
 
     @classmethod
     def of_events(
         cls, records: Sequence[Record | GatewayError], results: Sequence[Result], event_id: str | None
     ) -> Self:
-        body = f'{{"results":[{",".join(map(_result, count(), records, results))}]}}'.encode()
+        body = b'{"results":%s}' % _encode([*map(_result, count(), records, results)])
         return cls(200, body, event_id=event_id)
 
     @classmethod
@@ -54,19 +56,37 @@ class Answer(NamedTuple):
         await send({"type": "http.response.body", "body": self.body})
 
 
-def _result(index: int, record: Record | GatewayError, result: Result) -> str:
+class _Place(msgspec.Struct, gc=False):
+    """Where an accepted event is. ``index`` is its place in the request, in the answer to a batch."""
+
+    index: int | UnsetType
+    event_id: str
+    status: str
+    topic: str | UnsetType
+    partition: int | UnsetType
+    offset: int | UnsetType
+
+
+class _Rejection(msgspec.Struct, gc=False):
+    """What is wrong with one event of a batch."""
+
+    index: int
+    status: str
+    problem: msgspec.Raw
+
+
+def _result(index: int, record: Record | GatewayError, result: Result) -> _Place | _Rejection:
     """What a batch's answer says of one event."""
     if isinstance(result, GatewayError):
-        return f'{{"index":{index},"status":"rejected","problem":{to_json(result.problem()).decode()}}}'
+        return _Rejection(index, "rejected", msgspec.Raw(to_json(result.problem())))
     assert isinstance(record, Record)  # it was accepted
-    return f'{{"index":{index},{_place(record, result)}}}'
+    return _place(index, record, result)
 
 
-def _place(record: Record, result: Accepted) -> str:
-    """Where an accepted event is, as the members of a JSON object; ids and topics need no escaping."""
+def _place(index: int | UnsetType, record: Record, result: Accepted) -> _Place:
     if isinstance(result, Published):
-        return f'"event_id":"{record.event_id}",{_PUBLISHED}"partition":{result.partition},"offset":{result.offset}'
-    return f'"event_id":"{record.event_id}","status":"spooled"'
+        return _Place(index, record.event_id, "published", EVENTS.name, result.partition, result.offset)
+    return _Place(index, record.event_id, "spooled", UNSET, UNSET, UNSET)
 
 
-_PUBLISHED = f'"status":"published","topic":"{EVENTS.name}",'
+_encode: Final = msgspec.json.Encoder().encode

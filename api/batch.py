@@ -17,7 +17,7 @@ from contract.codec import Reading, items, items_closely, parse, parse_all
 from contract.crowd import separators
 from contract.topics import MAX_RECORD_BYTES
 
-_AT_ONCE_BYTES = 1_048_576
+AT_ONCE_BYTES = 1_048_576
 _MOST_VALUES = 1_000_000
 _LIGHT_VALUES = 65_536
 _LIGHT_BYTES = 2 * _LIGHT_VALUES
@@ -50,7 +50,7 @@ async def _lines(body: bytes, most: int) -> list[Reading | GatewayError]:
 
 async def _array(body: bytes, most: int) -> list[Reading | GatewayError]:
     light = len(body) <= _LIGHT_BYTES or separators(body) <= _LIGHT_VALUES
-    if light and len(body) <= _AT_ONCE_BYTES and body.count(_IN_EACH) <= most:
+    if light and len(body) <= AT_ONCE_BYTES and body.count(_IN_EACH) <= most:
         events = parse_all(body)
         if events is not None and len(events) <= most:
             return [*events]  # one pass for the usual case: all are good
@@ -66,7 +66,7 @@ async def _items(body: bytes, most: int, light: bool) -> list[bytes]:
     if light:
         if (found := items(body, most)) is not None:
             return found
-        if len(body) <= _AT_ONCE_BYTES:
+        if len(body) <= AT_ONCE_BYTES:
             return items_closely(body, most)
     return await scan(body, most)
 

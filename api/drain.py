@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -142,8 +142,8 @@ class Drain:
         return bool(safe)
 
 
-def _resolve_all(futures: Sequence["asyncio.Future[Outcome]"], outcomes: Sequence[tuple[int, Outcome]]) -> None:
-    for place, outcome in outcomes:
+def _resolve_all(futures: Sequence["asyncio.Future[Outcome]"], outcomes: Mapping[int, Outcome]) -> None:
+    for place, outcome in outcomes.items():
         _resolve(futures[place], outcome)
 
 

@@ -2,17 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from loguru import logger
 from starlette.types import Receive, Scope, Send
 
 from api.admission import JSON, NDJSON, Admission, Call, RequestIds, headers_of
 from api.answer import Answer
-from api.batch import parse_event, split
+from api.batch import AT_ONCE_BYTES, parse_event, split
 from api.errors import GatewayError, InternalError, Unavailable
 from api.intake import Intake
 from api.journal import Journal
@@ -111,39 +111,50 @@ class RegisterEvents(Ingest):
     async def answer(self, call: Call, body: bytes) -> Answer:
         events = await split(body, call.media_type, self._most_events)
         self._admission.charge(call.key, len(events))
-        arrival, receipt = Arrival(call.request_id, call.traceparent), Receipt(len(events))
-        records = await in_turns(partial(_record_or_error, arrival), events)
+        records = await _records_or_errors(Arrival(call.request_id, call.traceparent), events, len(body))
+        receipt = Receipt(len(records))
         self._accept(records, receipt)
         results = await receipt.results()
-        if results and all(isinstance(result, Unavailable) for result in results):
+        kinds = Counter(map(type, results))
+        if results and all(issubclass(kind, Unavailable) for kind in kinds):
             raise self._refused_whole(results)
         accepted = {
             record.event_id: result
             for record, result in zip(records, results, strict=True)
             if isinstance(record, Record) and not isinstance(result, GatewayError)
         }
-        self._count_all(results)
+        self._count_all(kinds)
         self._recent.note(call.request_id, accepted)
         if self._journal.on:
             self._journal.answered(call.request_id, records, results)
         return Answer.of_events(records, results, event_id=next(iter(accepted), None))
 
-    def _accept(self, records: list[Record | GatewayError], receipt: Receipt) -> None:
-        for place, record in enumerate(records):
-            if isinstance(record, GatewayError):
-                receipt.settle(place, record)
-        good = [place for place, record in enumerate(records) if isinstance(record, Record)]
-        self._intake.accept([cast("Record", records[place]) for place in good], receipt, good)
+    def _accept(self, records: Sequence[Record | GatewayError], receipt: Receipt) -> None:
+        receipt.settle({place: record for place, record in enumerate(records) if isinstance(record, GatewayError)})
+        good = {place: record for place, record in enumerate(records) if isinstance(record, Record)}
+        self._intake.accept([*good.values()], receipt, [*good])
 
     def _refused_whole(self, results: Sequence[Result]) -> GatewayError:
         """One 503 for a batch that met nothing else: a client that reads no further than the status must know."""
         errors = [result for result in results if isinstance(result, GatewayError)]
-        self._count_all(errors[1:])  # the first is counted with the answer
+        self._count_all(Counter(map(type, errors[1:])))  # the first is counted with the answer
         return errors[0]
 
-    def _count_all(self, results: Sequence[Result]) -> None:
-        for kind, events in Counter(map(type, results)).items():
+    def _count_all(self, kinds: Mapping[type[Result], int]) -> None:
+        for kind, events in kinds.items():
             self._count(kind, events)
+
+
+async def _records_or_errors(
+    arrival: Arrival, events: Sequence[Reading | GatewayError], size: int
+) -> Sequence[Record | GatewayError]:
+    """All at once in the usual case, which is a body of no more than a megabyte whose events are all good."""
+    good = [event for event in events if isinstance(event, Reading)]
+    if size <= AT_ONCE_BYTES and len(good) == len(events):
+        records = arrival.records(good)
+        if records is not None:
+            return records
+    return await in_turns(partial(_record_or_error, arrival), events)
 
 
 def _record_or_error(arrival: Arrival, event: Reading | GatewayError) -> Record | GatewayError:

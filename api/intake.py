@@ -5,7 +5,7 @@ spool, newer ones queue behind them, and the spool is drained only up to the old
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from time import monotonic
 
@@ -115,15 +115,14 @@ class Intake:
             try:
                 taken = self._publisher.send(records[start:], partial(self._settled, waiting, start))
             except Overloaded as error:
-                for place in waiting.places[start:]:
-                    waiting.receipt.settle(place, error)
+                waiting.receipt.settle(dict.fromkeys(waiting.places[start:], error))
                 break
             except DeliveryFailed as error:
                 if not error.permanent:
                     self._link.fails(str(error), client_is_suspect=not error.passing)
                     self._to_spool(waiting, range(start, len(records)))
                     break
-                waiting.receipt.settle(waiting.places[start], _refusal(error))
+                waiting.receipt.settle({waiting.places[start]: _refusal(error)})
                 taken = 1  # and done with
             else:
                 waiting.open.update(range(start, start + taken))
@@ -131,20 +130,21 @@ class Intake:
         if waiting.open:
             self._waiting[waiting.seqs[0]] = waiting
 
-    def _settled(self, waiting: Waiting, start: int, outcomes: Sequence[tuple[int, Outcome]]) -> None:
+    def _settled(self, waiting: Waiting, start: int, outcomes: Mapping[int, Outcome]) -> None:
         """``outcomes`` are of the records from ``start`` on."""
-        still_open, settle, places = waiting.open, waiting.receipt.settle, waiting.places
-        for place, outcome in outcomes:
+        still_open, places, published = waiting.open, waiting.places, dict[int, Published]()
+        for place, outcome in outcomes.items():
             place += start
             if place not in still_open:  # its deadline has passed: it is in the spool by now
                 self._metrics.late_acks.inc(isinstance(outcome, Published))
                 continue
             still_open.remove(place)
             if isinstance(outcome, Published):
-                settle(places[place], outcome)
+                published[places[place]] = outcome
             else:
                 self._link.fails(str(outcome), client_is_suspect=not outcome.passing)
                 self._to_spool(waiting, (place,))
+        waiting.receipt.settle(published)
         if not still_open:
             self._waiting.pop(waiting.seqs[0], None)
 
@@ -157,7 +157,7 @@ class Intake:
 
     def _spooled(self, waiting: Waiting, place: int, broken: SpoolBroken | None) -> None:
         if broken is None:
-            waiting.receipt.settle(waiting.places[place], SPOOLED)
+            waiting.receipt.settle({waiting.places[place]: SPOOLED})
         else:
             error = Undeliverable(f"The disk buffer cannot be written: {broken}", retry_after=5)
             self._refuse(waiting, place, error)
@@ -169,7 +169,7 @@ class Intake:
                 f" event_id {waiting.records[place].event_id}: a repeat is stored once.",
                 retry_after=error.retry_after,
             )
-        waiting.receipt.settle(waiting.places[place], error)
+        waiting.receipt.settle({waiting.places[place]: error})
 
     def _give_up(self, waiting: Waiting) -> None:
         late = sorted(waiting.open)

@@ -43,17 +43,16 @@ class Recent:
 
     def __init__(self, most: int = _REMEMBERED) -> None:
         self._generation = most // 2
-        self._young: dict[str, _Request] = {}
-        self._old: dict[str, _Request] = {}
+        self._young, self._old = _Generation(), _Generation()
 
     def note(self, request_id: bytes, places: Mapping[str, Accepted]) -> None:
         """Remember where these events of a request are, by their ids."""
-        self._young |= dict.fromkeys(places, (places, time(), request_id))
-        if len(self._young) > self._generation:
-            self._old, self._young = self._young, {}
+        self._young.note((places, time(), request_id))
+        if self._young.events > self._generation:
+            self._old, self._young = self._young, _Generation()
 
     def place(self, event_id: UUID) -> EventPlace:
-        request = self._young.get(str(event_id)) or self._old.get(str(event_id))
+        request = self._young.find(str(event_id)) or self._old.find(str(event_id))
         if request is None:
             return EventPlace(event_id=event_id, status="unknown")
         places, answered_at, request_id = request
@@ -61,6 +60,25 @@ class Recent:
         if isinstance(found := places[str(event_id)], Published):
             where = {"status": "published", "topic": EVENTS.name, **asdict(found)}
         return EventPlace(event_id=event_id, answered_at=_utc(answered_at), request_id=request_id.decode(), **where)
+
+
+class _Generation:
+    """Requests, and an index of their events that is made when somebody asks: most are never asked for."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self._noted: list[_Request] = []
+        self._index: dict[str, _Request] = {}
+
+    def note(self, request: _Request) -> None:
+        self._noted.append(request)
+        self.events += len(request[0])
+
+    def find(self, event_id: str) -> _Request | None:
+        for request in self._noted:
+            self._index |= dict.fromkeys(request[0], request)
+        self._noted.clear()
+        return self._index.get(event_id)
 
 
 class Lookup:

@@ -159,7 +159,10 @@ class HandlerMetrics:
                 ended.append(self._ended.popleft())
         for status, requests in Counted(status for status, _, _ in ended).items():
             self._requests[status].inc(requests)
-        self._duration.observe_all([seconds for _, seconds, _ in ended], lambda index: ended[index][2])
+        refused = [seconds for _, seconds, event_id in ended if event_id is None]
+        accepted = [(seconds, event_id) for _, seconds, event_id in ended if event_id is not None]
+        self._duration.observe_all(refused)
+        self._duration.observe_all([seconds for seconds, _ in accepted], lambda index: accepted[index][1])
 
 
 _MOST_NOTED = 1_000

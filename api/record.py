@@ -1,9 +1,9 @@
 """What an event becomes on its way out, and what became of it."""
 
 from asyncio import get_running_loop
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import count
+from itertools import chain, count
 from random import getrandbits
 from time import gmtime, strftime, time_ns
 
@@ -11,7 +11,7 @@ import msgspec
 from pydantic import ValidationError
 
 from api.errors import GatewayError, TooLarge, from_validation
-from contract.codec import Reading, encode
+from contract.codec import Reading, encode, encode_all
 from contract.event import SCHEMA_VERSION
 from contract.topics import MAX_RECORD_BYTES
 
@@ -52,28 +52,27 @@ Result = Accepted | GatewayError
 
 
 class Receipt:
-    """The results of one request's events, in order. Lives on the event loop."""
+    """The results of one request's events. Lives on the event loop."""
 
-    __slots__ = ("_done", "_open", "_results")
+    __slots__ = ("_done", "_results", "_size")
 
     def __init__(self, size: int) -> None:
-        self._results: list[Result] = [SPOOLED] * size  # each is overwritten before anybody sees it
-        self._open = size
+        self._results: dict[int, Result] = {}
+        self._size = size
         self._done = get_running_loop().create_future()
         if not size:
             self._done.set_result(None)
 
-    def settle(self, index: int, result: Result) -> None:
-        """Must be called once for each index."""
-        self._results[index] = result
-        self._open -= 1
-        if not self._open and not self._done.done():  # done before its time only when its request was cancelled
+    def settle(self, results: Mapping[int, Result]) -> None:
+        """By the events' places in the request; each place must come once."""
+        self._results.update(results)
+        if len(self._results) == self._size and not self._done.done():  # as it is when its request was cancelled
             self._done.set_result(None)
 
     async def results(self) -> list[Result]:
-        """Returns when the last result is known."""
+        """In order; returns when the last one is known."""
         await self._done
-        return self._results
+        return [self._results[place] for place in range(self._size)]
 
 
 class Arrival:
@@ -99,6 +98,22 @@ class Arrival:
             raise TooLarge(f"The event takes {len(value)} bytes as JSON; at most {_MOST_BYTES} fit a record.")
         return Record(event_id, event.user_id.encode(), value, self._headers)
 
+    def records(self, events: Sequence[Reading]) -> list[Record] | None:
+        """The same of many at once, at half the price; None when one of them needs a closer look.
+
+        Each of the events has its id from then on.
+        """
+        ids = [event.event_id or new for event, new in zip(events, self._ids, strict=False)]
+        for event, event_id in zip(events, ids, strict=True):
+            event.event_id = event_id
+        values = encode_all(events, self._received_at)
+        if values is None or max(map(len, values), default=0) > _MOST_BYTES:
+            return None
+        return [
+            Record(event_id, event.user_id.encode(), value, self._headers)
+            for event, event_id, value in zip(events, ids, values, strict=True)
+        ]
+
 
 def now() -> str:
     """RFC 3339 in UTC, with microseconds."""
@@ -117,11 +132,8 @@ def uuids7() -> Iterator[str]:
     Each is the one before plus 1 (§6.2, method 2) in its last 48 bits. They need to be unique, not hard to guess.
     """
     bits = getrandbits(74)
-    tail = "%03x%016x" % (bits >> 62, 1 << 63 | bits & _62_BITS)  # noqa: UP031  a third faster than an f-string
-    head = f"{_head(time_ns() // 1_000_000)}{tail[:3]}-{tail[3:7]}-"
-    yield head + tail[7:]
-    for last in count((bits & _48_BITS) + 1):
-        yield f"{head}{last & _48_BITS:012x}"
+    head = f"{_head(time_ns() // 1_000_000)}{bits >> 62:03x}-{0x8000 | bits >> 48 & 0x3FFF:04x}-"
+    return map(f"{head}%012x".__mod__, chain(range(bits & _48_BITS, 2**48), count()))
 
 
 @lru_cache(maxsize=1)
@@ -130,6 +142,5 @@ def _head(milliseconds: int) -> str:
 
 
 _48_BITS = 2**48 - 1
-_62_BITS = 2**62 - 1
 _VERSION = ("schema_version", SCHEMA_VERSION)
 _MOST_BYTES = MAX_RECORD_BYTES - _HEADROOM

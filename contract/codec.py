@@ -7,6 +7,7 @@ are never more lenient.
 """
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -63,8 +64,7 @@ def parse_all(body: bytes) -> list[Reading] | None:
     """The events of a JSON array; None when one of them, or the whole, needs a closer look."""
     try:
         events = _EVENTS.decode(body)
-        for event in events:
-            _check(event)
+        _check_all(events)
     except _NOT_PLAIN:
         return None
     return events
@@ -95,12 +95,29 @@ def encode(event: Reading, event_id: str, received_at: str) -> bytes:
     ``event_id`` is for an event that has none of its own. Raises ValidationError when the event holds what
     PostgreSQL's jsonb would refuse.
     """
-    text = _ENCODER.encode(event)
+    try:
+        text = _ENCODER.encode(event)
+    except RecursionError:  # on a stack that is a little deeper than that of its reader
+        raise _fault("too_deep", "Event is nested too deeply", {}) from None
     if _suspicious(text):
         _judge(Event, text)
     if event.event_id:
         return b'%s,"received_at":"%s"}' % (text[:-1], received_at.encode())
     return b'{"event_id":"%s",%s,"received_at":"%s"}' % (event_id.encode(), text[1:-1], received_at.encode())
+
+
+def encode_all(events: Sequence[Reading], received_at: str) -> list[bytes] | None:
+    """The same of events that all have their ids, in half the time; None when one of them needs a closer look."""
+    try:
+        lines = _ENCODER.encode_lines(events)
+    except RecursionError:
+        return None
+    if _has_nul(lines):
+        return None
+    texts, end = lines.splitlines(), b',"received_at":"%s"}' % received_at.encode()
+    if any(_is_deep(text) for text in texts if len(text) > _SHALLOW):
+        return None
+    return [text[:-1] + end for text in texts]
 
 
 def decode(value: bytes) -> StoredReading:
@@ -114,6 +131,20 @@ def decode(value: bytes) -> StoredReading:
     if _suspicious(value):
         _judge(StoredEvent, value)
     return event
+
+
+def decode_all(values: Sequence[bytes]) -> list[StoredReading] | None:
+    """The events in many records; None when one of them needs a closer look."""
+    try:
+        events = [_STORED.decode(value) for value in values]
+        _check_all(events)
+        for text in {event.received_at for event in events}:
+            _check_instant(text)
+    except _NOT_PLAIN:
+        return None
+    if _has_nul(b"".join(values)) or any(_is_deep(value) for value in values if len(value) > _SHALLOW):
+        return None
+    return events
 
 
 def _judge(definition: type[Event], text: bytes) -> None:
@@ -187,6 +218,18 @@ def _check(event: Reading) -> None:
         _check_instant(event.occurred_at)
 
 
+def _check_all(events: Sequence[Reading]) -> None:
+    """Likewise of many, which have much in common."""
+    for kind in {event.event_type for event in events}:
+        if not _is_type(kind):
+            raise ValueError(kind)
+    if not all(map(_is_id, [event.event_id for event in events if isinstance(event.event_id, str)])):
+        raise ValueError("event_id")
+    for text in {event.occurred_at for event in events}:
+        if isinstance(text, str):
+            _check_instant(text)
+
+
 @lru_cache(maxsize=64)  # events of one request were received together
 def _check_instant(text: str) -> None:
     """Raises ValueError for anything but a day of the calendar, in UTC, written the usual way.
@@ -202,15 +245,15 @@ def _check_instant(text: str) -> None:
 
 def _suspicious(text: bytes) -> bool:
     """Whether it may hold NUL characters, or be nested too deeply."""
-    return _has_nul(text) or (len(text) > _SHALLOW and _brackets(text) > _MOST_BRACKETS)
+    return _has_nul(text) or _is_deep(text)
+
+
+def _is_deep(text: bytes) -> bool:
+    return len(text) > _SHALLOW and text.count(b"[") + text.count(b"{") > _MOST_BRACKETS
 
 
 def _has_nul(text: bytes) -> bool:
     return _BACKSLASH in text and b"\\u0000" in text
-
-
-def _brackets(text: bytes) -> int:
-    return text.count(b"[") + text.count(b"{")
 
 
 _is_type = lru_cache(maxsize=1024)(re.compile(EVENT_TYPE).fullmatch)  # there are few, and they come back

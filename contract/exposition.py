@@ -5,6 +5,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import repeat
+from operator import mul
 from os import environ
 from time import time
 
@@ -74,16 +75,31 @@ class BeforeScrape(Collector):
 class BatchHistogram(Histogram):
     """A histogram that takes many values at once: one by one they cost more than what they measure."""
 
-    def observe_all(self, values: Sequence[float], event_id: Callable[[int], str | None] | None = None) -> None:
-        """``event_id`` tells whose value an index is: the greatest value's event becomes its bucket's exemplar."""
-        for bucket, count in Tally(map(bisect_left, repeat(self._upper_bounds), values)).items():
+    def observe_all(
+        self,
+        values: Sequence[float],
+        event_id: Callable[[int], str] | None = None,
+        times: Sequence[int] | None = None,
+    ) -> None:
+        """Each value once, or so many ``times``.
+
+        ``event_id`` tells whose value an index is: the greatest value's event becomes its bucket's exemplar.
+        """
+        buckets = map(bisect_left, repeat(self._upper_bounds), values)
+        for bucket, count in (Tally(buckets) if times is None else _sums(buckets, times)).items():
             self._buckets[bucket].inc(count)
-        self._sum.inc(sum(values))
+        self._sum.inc(sum(values) if times is None else sum(map(mul, values, times)))
         if event_id and values:
             greatest = max(values)
-            if told := event_id(values.index(greatest)):
-                exemplar = Exemplar({EXEMPLAR: told}, greatest, time())
-                self._buckets[bisect_left(self._upper_bounds, greatest)].set_exemplar(exemplar)
+            exemplar = Exemplar({EXEMPLAR: event_id(values.index(greatest))}, greatest, time())
+            self._buckets[bisect_left(self._upper_bounds, greatest)].set_exemplar(exemplar)
+
+
+def _sums(names: Iterable[int], amounts: Iterable[int]) -> dict[int, int]:
+    sums = dict[int, int]()
+    for name, amount in zip(names, amounts, strict=True):
+        sums[name] = sums.get(name, 0) + amount
+    return sums
 
 
 def serve(registry: CollectorRegistry, host: str, port: int) -> Callable[[], None]:

@@ -7,7 +7,7 @@ ack itself. Records that were handed over together share what is kept of them.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate, takewhile
 from time import perf_counter, time
@@ -39,8 +39,8 @@ class DeliveryFailed(Exception):
 
 Outcome = Published | DeliveryFailed
 
-Settled = Callable[[Sequence[tuple[int, Outcome]]], None]
-"""Called on the event loop with places among the records that were sent; each place comes once."""
+Settled = Callable[[Mapping[int, Outcome]], None]
+"""Called on the event loop with outcomes by places among the records that were sent; each place comes once."""
 
 
 class Sent(msgspec.Struct, eq=False, gc=False):
@@ -122,13 +122,12 @@ class Flight:
     def settle(self) -> None:
         """Settle all that has landed."""
         self._armed = False  # first, so that whatever lands from here on wakes the loop again
-        turn: dict[Sent, list[tuple[int, Outcome]]] = {}
-        while self.landed:
-            sent, place, outcome = self.landed.popleft()
-            if sent in turn:
-                turn[sent].append((place, outcome))
-            else:
-                turn[sent] = [(place, outcome)]
+        turn, landed, last = dict[Sent, dict[int, Outcome]](), self.landed, None
+        while landed:
+            sent, place, outcome = landed.popleft()
+            if sent is not last:  # neighbours in a request are neighbours here
+                last, outcomes = sent, turn.setdefault(sent, {})
+            outcomes[place] = outcome
         self._count(turn)
         for sent, outcomes in turn.items():
             sent.settled(outcomes)
@@ -142,21 +141,30 @@ class Flight:
             raise Overloaded("Too many events are waiting for Kafka.", retry_after=wait)
         return few[: len(sizes)], sizes[-1]
 
-    def _count(self, turn: dict[Sent, list[tuple[int, Outcome]]]) -> None:
-        now, durations, acked = perf_counter(), list[float](), list[Record]()
+    def _count(self, turn: dict[Sent, dict[int, Outcome]]) -> None:
+        acked: dict[Sent, int] = {}
         for sent, outcomes in turn.items():
             self._records -= len(outcomes)
             sent.open -= len(outcomes)
             if not sent.open:
                 self._bytes -= sent.size
-            taken = [sent.records[place] for place, outcome in outcomes if isinstance(outcome, Published)]
-            acked += taken
-            durations += [now - sent.at] * len(taken)
-            for _, outcome in outcomes:
-                if isinstance(outcome, DeliveryFailed):
-                    self._metrics.errors.labels(outcome.kind).inc()
+            failures = [outcome for outcome in outcomes.values() if isinstance(outcome, DeliveryFailed)]
+            for failure in failures:
+                self._metrics.errors.labels(failure.kind).inc()
+            if taken := len(outcomes) - len(failures):
+                acked[sent] = taken
         if acked:
-            self._pace.step(len(acked))
-            self._metrics.acked.inc(len(acked))
-            self._metrics.ack_duration.observe_all(durations, lambda index: acked[index].event_id)
-            self._metrics.last_ack.set(time())
+            self._count_acked(acked, turn)
+
+    def _count_acked(self, acked: dict[Sent, int], turn: dict[Sent, dict[int, Outcome]]) -> None:
+        now, sents, total = perf_counter(), list(acked), sum(acked.values())
+
+        def event_id(index: int) -> str:
+            sent = sents[index]
+            place = next(place for place, outcome in turn[sent].items() if isinstance(outcome, Published))
+            return sent.records[place].event_id
+
+        self._pace.step(total)
+        self._metrics.acked.inc(total)
+        self._metrics.ack_duration.observe_all([now - sent.at for sent in sents], event_id, [*acked.values()])
+        self._metrics.last_ack.set(time())

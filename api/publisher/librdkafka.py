@@ -17,6 +17,7 @@ from contract.kafka import KafkaSettings
 from contract.topics import EVENTS, MAX_RECORD_BYTES
 
 _FEW = 16
+_ANY_PARTITION, _NOW = -1, 0  # by their places: reading names costs a quarter of what produce does
 _POLL_SECONDS = 0.001
 
 
@@ -50,8 +51,8 @@ class LibrdkafkaPublisher:
         produce, landed = self._producer.produce, self._landed
         try:
             for record in sent.records:
-                on_delivery = partial(landed, sent, taken)
-                produce(EVENTS.name, record.value, record.key, headers=record.headers, on_delivery=on_delivery)  # type: ignore[arg-type]  # a list it only reads
+                tell = partial(landed, sent, taken)
+                produce(EVENTS.name, record.value, record.key, _ANY_PARTITION, tell, None, _NOW, record.headers)  # type: ignore[arg-type]  # a list it only reads
                 taken += 1
         except (BufferError, KafkaException) as error:
             if not taken:

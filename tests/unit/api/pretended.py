@@ -69,7 +69,7 @@ class PretendedKafka:
 
 
 def _settle(settled: Settled, place: int, outcome: Outcome) -> None:
-    settled([(place, outcome)])
+    settled({place: outcome})
 
 
 def sample(registry: CollectorRegistry, name: str, **labels: str) -> float:

@@ -1,7 +1,7 @@
 """The bound on records in flight, and acks that come from another thread."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Thread
 from time import perf_counter
 
@@ -9,9 +9,10 @@ import pytest
 
 from api.errors import Overloaded
 from api.metrics import ApiMetrics, ProducerError
-from api.publisher import DeliveryFailed, Flight, Outcome
+from api.publisher import DeliveryFailed, Flight, Outcome, Settled
 from api.publisher.flight import Sent
 from api.record import Published, Record
+from contract.signals import EXEMPLAR
 from tests.unit.api.pretended import eventually, sample
 
 pytestmark = pytest.mark.anyio
@@ -19,9 +20,13 @@ RECORD = Record("event", b"key", b"{}", [])
 Landed = list[tuple[int, Outcome]]
 
 
+def into(landed: Landed) -> Settled:
+    return lambda outcomes: landed.extend(outcomes.items())
+
+
 def sent(flight: Flight, records: Sequence[Record], landed: Landed) -> Sent:
     """Records in flight; what becomes of them ends in ``landed``."""
-    sent = flight.admit(records, landed.extend)
+    sent = flight.admit(records, into(landed))
     flight.begin(sent, len(sent.records))
     return sent
 
@@ -33,12 +38,12 @@ async def test_the_bound_counts_records_until_they_are_settled(metrics: ApiMetri
     first = sent(flight, [RECORD], landed)
     sent(flight, [RECORD], landed)
     with pytest.raises(Overloaded) as overloaded:
-        flight.admit([RECORD], landed.extend)
+        flight.admit([RECORD], into(landed))
     assert overloaded.value.retry_after
     assert sample(metrics.registry, "pipeline_producer_inflight_records") == 2
     flight.land([(first, 0, Published(0, 0))])
     await eventually(lambda: landed)
-    assert len(flight.admit([RECORD], landed.extend).records) == 1
+    assert len(flight.admit([RECORD], into(landed)).records) == 1
     assert sample(metrics.registry, "pipeline_producer_inflight_records") == 1
 
 
@@ -51,7 +56,7 @@ async def test_the_bound_counts_bytes_until_all_that_was_sent_together_is_settle
     await eventually(lambda: landed)
     assert sample(metrics.registry, "pipeline_producer_inflight_bytes") == 2 * RECORD.size
     with pytest.raises(Overloaded):
-        flight.admit([RECORD], landed.extend)
+        flight.admit([RECORD], into(landed))
     flight.land([(together, 0, Published(0, 1))])
     await eventually(lambda: len(landed) == 2)
     assert sample(metrics.registry, "pipeline_producer_inflight_bytes") == 0
@@ -83,9 +88,9 @@ async def test_acks_from_another_thread_reach_the_loop_in_their_order(metrics: A
     loop = asyncio.get_running_loop()
     loops: set[asyncio.AbstractEventLoop] = set()
 
-    def settled(outcomes: Sequence[tuple[int, Outcome]]) -> None:
+    def settled(outcomes: Mapping[int, Outcome]) -> None:
         loops.add(asyncio.get_running_loop())
-        landed.extend(outcomes)
+        landed.extend(outcomes.items())
 
     requests = [flight.admit([RECORD] * 500, settled) for _ in range(10)]
     for request in requests:
@@ -105,6 +110,22 @@ async def test_acks_from_another_thread_reach_the_loop_in_their_order(metrics: A
     assert sample(metrics.registry, "pipeline_producer_acked_total") == 5_000
     assert sample(metrics.registry, "pipeline_producer_ack_duration_seconds_count") == 5_000
     assert sample(metrics.registry, "pipeline_producer_inflight_bytes") == 0
+
+
+async def test_of_records_sent_together_each_ack_counts(metrics: ApiMetrics) -> None:
+    flight = Flight(1_000, 10**6, metrics)
+    flight.open()
+    landed: Landed = []
+    records = [Record(f"event-{place}", b"key", b"{}", []) for place in range(3)]
+    request = sent(flight, records, landed)
+    refused = DeliveryFailed(ProducerError.TOO_LARGE, "2 MB")
+    flight.land([(request, 0, refused), (request, 2, Published(0, 7)), (request, 1, Published(0, 8))])
+    await eventually(lambda: landed)
+    assert landed == [(0, refused), (2, Published(0, 7)), (1, Published(0, 8))]
+    assert sample(metrics.registry, "pipeline_producer_acked_total") == 2
+    assert sample(metrics.registry, "pipeline_producer_ack_duration_seconds_count") == 2
+    (family,) = metrics.ack_duration.collect()
+    assert [s.exemplar.labels for s in family.samples if s.exemplar] == [{EXEMPLAR: "event-2"}]
 
 
 async def test_failures_are_counted_by_their_kind(metrics: ApiMetrics) -> None:

@@ -42,6 +42,14 @@ def test_the_slowest_request_since_the_last_scrape_is_an_exemplar(metrics: ApiMe
     assert exemplars(metrics) == [("0.0025", "next"), ("1.0", "outlier")]
 
 
+def test_the_slowest_that_was_accepted_is_an_exemplar_beside_slower_ones_that_were_not(
+    metrics: ApiMetrics, handler: HandlerMetrics
+) -> None:
+    answer(handler, 0.6, None)
+    answer(handler, 0.002, "accepted")
+    assert exemplars(metrics) == [("0.0025", "accepted")]
+
+
 def test_a_refused_request_is_no_exemplar(metrics: ApiMetrics, handler: HandlerMetrics) -> None:
     answer(handler, 0.002, None)
     assert exemplars(metrics) == []

@@ -78,14 +78,42 @@ def test_a_record_that_would_not_fit_is_refused_and_the_largest_that_fits_is_not
         of(MAX_RECORD_BYTES - 2_048 - overhead + 1)
 
 
+def test_many_records_at_once_are_what_they_are_one_by_one() -> None:
+    own = "0190a6f2-7c3a-7b1e-8f2a-0123456789ab"
+    bodies = [
+        '{"event_type":"a","user_id":"schlüssel"}',
+        f'{{"event_type":"a","user_id":"u","event_id":"{own}","source":"a\\n}}\\n{{"}}',
+        '{"event_type":"a","user_id":"u","properties":{"a":[1,{"b":"}\\n"}],"c":null}}',
+    ]
+    arrival = Arrival(b"request", b"trace")
+    records = arrival.records([parse(body) for body in bodies])
+    assert records is not None
+    assert [record.event_id == own for record in records] == [False, True, False]
+    assert len({record.event_id for record in records}) == 3
+    for record, body in zip(records, bodies, strict=True):
+        event = parse(body)
+        event.event_id = record.event_id
+        assert record == arrival.record(event)
+
+
+@pytest.mark.parametrize("spoiler", ['"a\\u0000"', f'"{"x" * MAX_RECORD_BYTES}"', "[" * 160 + "]" * 160])
+def test_many_of_which_one_needs_a_closer_look_are_left_alone(spoiler: str) -> None:
+    bodies = ['{"event_type":"a","user_id":"u"}', f'{{"event_type":"a","user_id":"u","properties":{{"a":{spoiler}}}}}']
+    assert Arrival(b"request", None).records([parse(body) for body in bodies]) is None
+
+
+def test_no_events_are_no_records() -> None:
+    assert Arrival(b"request", None).records([]) == []
+
+
 @pytest.mark.anyio
 async def test_a_receipt_is_complete_with_its_last_result() -> None:
     receipt = Receipt(2)
     waiting = asyncio.create_task(receipt.results())
-    receipt.settle(1, SPOOLED)
+    receipt.settle({1: SPOOLED})
     await asyncio.sleep(0)
     assert not waiting.done()
-    receipt.settle(0, Published(3, 7))
+    receipt.settle({0: Published(3, 7)})
     assert await waiting == [Published(3, 7), SPOOLED]
 
 
@@ -101,4 +129,4 @@ async def test_results_after_the_request_was_cancelled_hurt_nobody() -> None:
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    receipt.settle(0, SPOOLED)
+    receipt.settle({0: SPOOLED})

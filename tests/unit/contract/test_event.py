@@ -1,13 +1,15 @@
 """What an event is, what is refused, and that encoding loses nothing."""
 
+import gc
 import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from json import loads
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from contract.codec import decode, encode, parse
+from contract.codec import decode, encode, encode_all, parse
 from contract.event import Event
 
 EVENT_ID = "0190a6f2-7c3a-7b1e-8f2a-0123456789ab"
@@ -136,6 +138,7 @@ def test_a_type_that_is_none_is_not_remembered_at_length() -> None:
     try:
         for number in range(100):
             assert faults(f'{{"event_type": "a{number}{"a" * 100_000}", "user_id": "u"}}')[0][1] == ("event_type",)
+        gc.collect()  # pytest's own keepsakes of what was raised
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -232,6 +235,16 @@ def test_nesting_that_the_gateway_takes_the_worker_takes_too() -> None:
     deepest = max(depth for depth in range(150, 210) if _parses(with_property("[" * depth + "]" * depth)))
     value = encode(parse(with_property("[" * deepest + "]" * deepest)), EVENT_ID, RECEIVED_AT)
     assert decode(value).event_id == EVENT_ID
+
+
+def test_an_event_that_its_reader_has_just_managed_and_its_writer_does_not_is_refused() -> None:
+    event, deepest = parse(MINIMAL), list[Any]()
+    for _ in range(5_000):
+        deepest = [deepest]
+    event.event_id, event.properties = EVENT_ID, {"a": deepest}
+    assert encode_all([event], RECEIVED_AT) is None
+    with pytest.raises(ValidationError, match="nested too deeply"):
+        encode(event, EVENT_ID, RECEIVED_AT)
 
 
 def test_a_record_without_its_id_or_time_is_none_of_ours() -> None:

@@ -1,5 +1,6 @@
 """Encoding, for whatever an event may hold."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from json import dumps, loads
@@ -11,7 +12,7 @@ from hypothesis import strategies as some
 from msgspec import UNSET
 from pydantic import ValidationError
 
-from contract.codec import Reading, decode, encode, parse
+from contract.codec import Reading, decode, decode_all, encode, encode_all, parse, parse_all
 from contract.event import Event
 
 a_few = settings(deadline=None, max_examples=60)
@@ -99,6 +100,38 @@ def test_what_is_read_fast_is_what_the_definition_reads(sent: dict[str, Any], od
     assert event.properties == defined.properties
 
 
+@given(some.lists(fields, min_size=1, max_size=4), some.uuids(version=4).map(str))
+@a_few
+def test_many_at_once_come_out_as_one_by_one(sent: list[dict[str, Any]], event_id: str) -> None:
+    events = [parse(dumps({**one, "event_id": event_id})) for one in sent]
+    values = [encode(event, event_id, RECEIVED_AT) for event in events]
+    assert encode_all(events, RECEIVED_AT) in (values, None)
+    assert decode_all(values) in ([decode(value) for value in values], None)
+
+
+def test_many_plain_events_are_taken_at_once() -> None:
+    body = dumps({"event_id": EVENT_ID, "event_type": "a", "user_id": "u", "occurred_at": RECEIVED_AT}).encode()
+    events = parse_all(b"[%s,%s]" % (body, body))
+    assert events == [parse(body), parse(body)]
+    values = encode_all(events, RECEIVED_AT)
+    assert values == [encode(parse(body), EVENT_ID, RECEIVED_AT)] * 2
+    assert decode_all(values) == [decode(values[0])] * 2
+
+
+@given(fields, odd_fields)
+@settings(deadline=None, max_examples=600)
+def test_what_is_taken_among_many_is_what_is_taken_alone(sent: dict[str, Any], odd: dict[str, Any]) -> None:
+    body = dumps(sent | odd).encode()
+    assert parse_all(b"[%s]" % body) in (None, _or_none(parse, body) and [parse(body)])
+    value = dumps({"event_id": EVENT_ID, "received_at": RECEIVED_AT} | sent | odd).encode()
+    assert decode_all([value]) in (None, _or_none(decode, value) and [decode(value)])
+
+
+@pytest.mark.parametrize("halves", [(b'{"event_id":"x"', b'"user_id":"u"}'), (b"{},{}", b""), (b"", b"")])
+def test_records_that_would_be_events_if_they_were_joined_are_none(halves: tuple[bytes, bytes]) -> None:
+    assert decode_all(halves) is None
+
+
 @given(some.binary(max_size=200) | text.map(str.encode) | fields.map(lambda sent: dumps(sent).encode()[:-1]))
 @a_few
 def test_whatever_comes_is_an_event_or_a_validation_error(body: bytes) -> None:
@@ -116,6 +149,13 @@ def test_nothing_postgresql_would_refuse_gets_through(nasty: Any) -> None:
     with pytest.raises(ValidationError) as refused:
         encode(parse(body), EVENT_ID, RECEIVED_AT)
     assert refused.value.errors()[0]["type"] == "not_storable"
+
+
+def _or_none(read: Callable[[bytes], Reading], body: bytes) -> Reading | None:
+    try:
+        return read(body)
+    except ValidationError:
+        return None
 
 
 def _never(constant: str) -> None:

@@ -60,6 +60,15 @@ def test_the_greatest_of_a_batch_is_its_buckets_exemplar(
     assert exemplars(histogram) == {bucket: ({EXEMPLAR: f"event-{index}"}, max(values))}
 
 
+def test_a_value_seen_many_times_counts_as_if_it_were_told_as_often(histogram: BatchHistogram) -> None:
+    histogram.observe_all([0.5, 1.5, 0.25], lambda index: f"event-{index}", times=[2, 3, 4])
+    told = BatchHistogram("h", "h", registry=CollectorRegistry(), buckets=(1, 2, 5))
+    told.observe_all([0.5] * 2 + [1.5] * 3 + [0.25] * 4)
+    assert [bucket.get() for bucket in histogram._buckets] == [bucket.get() for bucket in told._buckets]
+    assert histogram._sum.get() == told._sum.get()
+    assert exemplars(histogram) == {"2.0": ({EXEMPLAR: "event-1"}, 1.5)}
+
+
 def test_other_buckets_keep_theirs(histogram: BatchHistogram) -> None:
     histogram.observe_all([4.0], lambda _: "slow")
     histogram.observe_all([0.5], lambda _: "fast")

@@ -49,6 +49,21 @@ def test_the_slowest_event_is_the_exemplar_of_the_whole_way(metrics: WorkerMetri
     ]
 
 
+def test_events_that_came_together_count_each(metrics: WorkerMetrics) -> None:
+    first = event_of(value(received_at="2026-01-01T10:00:00.500000Z"))
+    second = event_of(value(received_at="2026-01-01T10:00:00.250000Z"))
+    Latency(metrics).observe([first, second, first, first], APPENDED + 0.5, APPENDED + 1.5)
+    assert stages(metrics) == pytest.approx([3 * 0.25 + 0.5, 2.0, 4.0])
+    assert observed(metrics, "end_to_end_latency_seconds_sum") == pytest.approx(sum(stages(metrics)))
+    assert observed(metrics, "end_to_end_latency_seconds_count") == 4
+    assert observed(metrics, "end_to_end_latency_seconds_bucket", le="2.56") == 4
+
+
+def test_no_events_are_no_latency(metrics: WorkerMetrics) -> None:
+    Latency(metrics).observe([], APPENDED, APPENDED + 1)
+    assert observed(metrics, "end_to_end_latency_seconds_count") == 0
+
+
 def test_a_stage_that_two_clocks_make_negative_counts_as_nothing_and_as_skew(metrics: WorkerMetrics) -> None:
     event = event_of(value(received_at="2026-01-01T10:00:02.750000Z"))
     Latency(metrics).observe([event], APPENDED - 1, APPENDED + 5)
