@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from itertools import cycle
 from random import SystemRandom
 from typing import Final, Self
 
@@ -15,6 +16,7 @@ HOST: Final = "127.0.0.1"
 
 # Below the range from which the system picks the ports of outgoing connections.
 _FREE_RANGE: Final = range(20_000, 32_000)
+_CANDIDATES: Final = cycle(SystemRandom().sample(_FREE_RANGE, len(_FREE_RANGE)))
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,9 @@ class Ports:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports nobody listens on now."""
+    """So many different ports nobody listens on now; none comes twice before all have been given."""
     with ExitStack() as held:
-        ports = iter(SystemRandom().sample(_FREE_RANGE, len(_FREE_RANGE)))
-        return [next(port for port in ports if _hold(port, held)) for _ in range(count)]
+        return [next(port for port in _CANDIDATES if _hold(port, held)) for _ in range(count)]
 
 
 def require_free(wanted: Iterable[tuple[str, int]]) -> None:

@@ -1,7 +1,6 @@
 """A poll's records, decoded: the unit that is logged, stored and committed as one."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from contract.codec import StoredReading, decode, decode_all
 from contract.event import SCHEMA_VERSION
 from worker.errors import Undecodable
 from worker.metrics import Parked
+from worker.rows import row
 from worker.unpacking import Headers, Record
 
 Place = tuple[int, int]
@@ -20,12 +20,12 @@ Place = tuple[int, int]
 
 
 class EventRecord(msgspec.Struct, gc=False):
-    """A record that holds an event; ``appended_at`` is by the broker's clock."""
+    """A record that holds an event, and the event's row, which is made while the last batch is being stored."""
 
     record: Record
     event: StoredReading
-    appended_at: datetime
     request_id: str | None
+    row: str
 
 
 class DeadRecord(NamedTuple):
@@ -98,7 +98,7 @@ def _decode_all(records: Sequence[Record]) -> list[EventRecord] | None:
         return None
     try:
         return [
-            EventRecord(record, event, _instant(record.timestamp), _request_id(record.headers))
+            _event_record(record, event, _request_id(record.headers))
             for record, event in zip(records, events, strict=True)
         ]
     except Undecodable:
@@ -113,13 +113,11 @@ def _decode(record: Record) -> EventRecord:
         event = decode(record.value)
     except ValidationError as error:
         raise _undecodable(error) from None
-    return EventRecord(record, event, _instant(record.timestamp), request_id)
+    return _event_record(record, event, request_id)
 
 
-@lru_cache(maxsize=64)
-def _instant(milliseconds: int) -> datetime:
-    """Records that were appended together have the same."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+def _event_record(record: Record, event: StoredReading, request_id: str | None) -> EventRecord:
+    return EventRecord(record, event, request_id, row(event, record, request_id))
 
 
 @lru_cache(maxsize=16)

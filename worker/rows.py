@@ -1,37 +1,34 @@
 """Events as rows in COPY's text format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS"""
 
-from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from msgspec import UnsetType
 from msgspec.json import encode
 
-from worker.batch import EventRecord
+from contract.codec import StoredReading
+from worker.unpacking import Record
 
 _NULL = r"\N"
 
 
-def rows(events: Iterable[EventRecord]) -> bytes:
-    """Lines with the columns of the query ``copy``, in its order."""
-    return "".join(map(_row, events)).encode()
-
-
-def _row(stored: EventRecord) -> str:
-    event, record = stored.event, stored.record
+def row(event: StoredReading, record: Record, request_id: str | None) -> str:
+    """A line with the columns of the query ``copy``, in its order."""
     properties = encode(event.properties).decode().replace("\\", r"\\")  # JSON has no raw controls
     return (
         f"{event.event_id}\t{event.event_type}\t{_escape(event.user_id)}\t{event.occurred_at or _NULL}"
         f"\t{event.received_at}\t{_text(event.source)}\t{properties}\tevents"
-        f"\t{record.partition}\t{record.offset}\t{_appended(stored.appended_at)}\t{_text(stored.request_id)}\n"
+        f"\t{record.partition}\t{record.offset}\t{_instant(record.timestamp)}\t{_text(request_id)}\n"
     )
+
+
+@lru_cache(maxsize=64)  # records that were appended together have the same
+def _instant(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()
 
 
 def _text(value: str | UnsetType | None) -> str:
     return _escape(value) if isinstance(value, str) else _NULL
-
-
-_appended = lru_cache(maxsize=64)(datetime.isoformat)  # records that were appended together have the same
 
 
 def _escape(value: str) -> str:

@@ -45,7 +45,7 @@ class WorkerSettings(BaseSettings):
     metrics_port: int = Field(9102, ge=0, le=65535, description="Port of the metrics server.")
     log_level: Level = Field("INFO", description="Lowest level of the process's own log.")
 
-    batch_records: int = Field(2000, ge=1, description="Most records of a batch, which is one transaction.")
+    batch_records: int = Field(5000, ge=1, description="Most records of a batch, which is one transaction.")
     session_timeout_seconds: float = Field(10, gt=1, description="Silence after which the group drops a worker.")
     retry_max_seconds: float = Field(5, gt=0, description="Longest pause between two attempts at PostgreSQL.")
     stall_seconds: float = Field(

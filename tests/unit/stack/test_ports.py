@@ -16,8 +16,8 @@ def busy_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_free_ports_differ_from_each_other() -> None:
-    assert len(set(free_ports(50))) == 50
+def test_free_ports_differ_from_each_other_and_from_those_given_before() -> None:
+    assert len({port for _ in range(100) for port in free_ports(5)}) == 500
 
 
 def test_a_free_port_is_not_one_that_is_listened_on(busy_port: int) -> None:

@@ -33,7 +33,8 @@ def test_an_event_keeps_its_record_its_request_and_the_brokers_time() -> None:
     assert str(event.event.event_id) == EVENT_ID
     assert event.record.offset == 17
     assert event.request_id == "request-1"
-    assert event.appended_at == datetime.fromtimestamp(APPENDED_MS / 1000, UTC)
+    appended_at = datetime.fromtimestamp(APPENDED_MS / 1000, UTC)
+    assert event.row.split("\t")[7:] == ["events", "3", "17", appended_at.isoformat(), "request-1\n"]
 
 
 @pytest.mark.parametrize(
