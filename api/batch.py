@@ -13,7 +13,7 @@ from api.admission import NDJSON
 from api.errors import GatewayError, Malformed, TooLarge, from_validation
 from api.scan import scan
 from api.turns import in_turns
-from contract.codec import Reading, items, items_closely, parse, parse_all
+from contract.codec import Reading, items, items_closely, parse, parse_all, parse_each
 from contract.crowd import separators
 from contract.topics import MAX_RECORD_BYTES
 
@@ -45,11 +45,13 @@ def parse_event(body: bytes) -> Reading:
 async def _lines(body: bytes, most: int) -> list[Reading | GatewayError]:
     lines = [line[1] for line in islice(_LINE.finditer(body.rstrip()), most + 1)]
     _check_count(len(lines), most)
+    if _is_light(body) and len(body) <= AT_ONCE_BYTES and (events := parse_each(lines)) is not None:
+        return [*events]
     return await in_turns(_event_or_error, lines)
 
 
 async def _array(body: bytes, most: int) -> list[Reading | GatewayError]:
-    light = len(body) <= _LIGHT_BYTES or separators(body) <= _LIGHT_VALUES
+    light = _is_light(body)
     if light and len(body) <= AT_ONCE_BYTES and body.count(_IN_EACH) <= most:
         events = parse_all(body)
         if events is not None and len(events) <= most:
@@ -60,6 +62,10 @@ async def _array(body: bytes, most: int) -> list[Reading | GatewayError]:
         raise Malformed(f"A JSON array of events is expected: {error}") from None
     _check_count(len(found), most)
     return await in_turns(_event_or_error, found)
+
+
+def _is_light(body: bytes) -> bool:
+    return len(body) <= _LIGHT_BYTES or separators(body) <= _LIGHT_VALUES
 
 
 async def _items(body: bytes, most: int, light: bool) -> list[bytes]:

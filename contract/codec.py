@@ -70,6 +70,16 @@ def parse_all(body: bytes) -> list[Reading] | None:
     return events
 
 
+def parse_each(bodies: Sequence[bytes]) -> list[Reading] | None:
+    """The events of many bodies; None when one of them needs a closer look."""
+    try:
+        events = [_EVENT.decode(body) for body in bodies if len(body) <= MOST_VALUES]
+        _check_all(events)
+    except _NOT_PLAIN:
+        return None
+    return events if len(events) == len(bodies) else None
+
+
 def items(body: bytes, most: int) -> list[bytes] | None:
     """The first ``most`` items of a JSON array, not looked into; None when it is none, or needs a closer look."""
     try:

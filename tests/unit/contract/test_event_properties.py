@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from msgspec import UNSET
 from pydantic import ValidationError
 
-from contract.codec import Reading, decode, decode_all, encode, encode_all, parse, parse_all
+from contract.codec import Reading, decode, decode_all, encode, encode_all, parse, parse_all, parse_each
 from contract.event import Event
 
 a_few = settings(deadline=None, max_examples=60)
@@ -112,7 +112,7 @@ def test_many_at_once_come_out_as_one_by_one(sent: list[dict[str, Any]], event_i
 def test_many_plain_events_are_taken_at_once() -> None:
     body = dumps({"event_id": EVENT_ID, "event_type": "a", "user_id": "u", "occurred_at": RECEIVED_AT}).encode()
     events = parse_all(b"[%s,%s]" % (body, body))
-    assert events == [parse(body), parse(body)]
+    assert events == parse_each([body, body]) == [parse(body), parse(body)]
     values = encode_all(events, RECEIVED_AT)
     assert values == [encode(parse(body), EVENT_ID, RECEIVED_AT)] * 2
     assert decode_all(values) == [decode(values[0])] * 2
@@ -122,7 +122,9 @@ def test_many_plain_events_are_taken_at_once() -> None:
 @settings(deadline=None, max_examples=600)
 def test_what_is_taken_among_many_is_what_is_taken_alone(sent: dict[str, Any], odd: dict[str, Any]) -> None:
     body = dumps(sent | odd).encode()
-    assert parse_all(b"[%s]" % body) in (None, _or_none(parse, body) and [parse(body)])
+    alone = _or_none(parse, body)
+    assert parse_all(b"[%s]" % body) in (None, alone and [alone])
+    assert parse_each([body]) in (None, alone and [alone])
     value = dumps({"event_id": EVENT_ID, "received_at": RECEIVED_AT} | sent | odd).encode()
     assert decode_all([value]) in (None, _or_none(decode, value) and [decode(value)])
 
