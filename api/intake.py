@@ -132,7 +132,8 @@ class Intake:
 
     def _settled(self, waiting: Waiting, start: int, outcomes: Mapping[int, Outcome]) -> None:
         """``outcomes`` are of the records from ``start`` on."""
-        still_open, places, published = waiting.open, waiting.places, dict[int, Published]()
+        still_open, places = waiting.open, waiting.places
+        published: dict[int, Published] = {}
         for place, outcome in outcomes.items():
             place += start
             if place not in still_open:  # its deadline has passed: it is in the spool by now

@@ -72,7 +72,7 @@ class Receipt:
     async def results(self) -> list[Result]:
         """In order; returns when the last one is known."""
         await self._done
-        return [self._results[place] for place in range(self._size)]
+        return [*map(self._results.__getitem__, range(self._size))]
 
 
 class Arrival:
@@ -132,8 +132,10 @@ def uuids7() -> Iterator[str]:
     Each is the one before plus 1 (§6.2, method 2) in its last 48 bits. They need to be unique, not hard to guess.
     """
     bits = getrandbits(74)
-    head = f"{_head(time_ns() // 1_000_000)}{bits >> 62:03x}-{0x8000 | bits >> 48 & 0x3FFF:04x}-"
-    return map(f"{head}%012x".__mod__, chain(range(bits & _48_BITS, 2**48), count()))
+    tail = "%03x%016x" % (bits >> 62, 1 << 63 | bits & _62_BITS)  # noqa: UP031  a third faster than an f-string
+    head = f"{_head(time_ns() // 1_000_000)}{tail[:3]}-{tail[3:7]}-"
+    yield head + tail[7:]
+    yield from map(f"{head}%012x".__mod__, chain(range((bits & _48_BITS) + 1, 2**48), count()))
 
 
 @lru_cache(maxsize=1)
@@ -142,5 +144,6 @@ def _head(milliseconds: int) -> str:
 
 
 _48_BITS = 2**48 - 1
+_62_BITS = 2**62 - 1
 _VERSION = ("schema_version", SCHEMA_VERSION)
 _MOST_BYTES = MAX_RECORD_BYTES - _HEADROOM

@@ -6,6 +6,7 @@ ack itself. Records that were handed over together share what is kept of them.
 """
 
 import asyncio
+from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -55,6 +56,8 @@ class Sent(msgspec.Struct, eq=False, gc=False):
 
 Landed = tuple[Sent, int, Outcome]
 """One of the records that were sent, by its place, and what became of it."""
+
+_Turn = dict[Sent, dict[int, Outcome]]
 
 
 class Flight:
@@ -122,13 +125,16 @@ class Flight:
     def settle(self) -> None:
         """Settle all that has landed."""
         self._armed = False  # first, so that whatever lands from here on wakes the loop again
-        turn, landed, last = dict[Sent, dict[int, Outcome]](), self.landed, None
+        turn, landed, failed, last = _Turn(), self.landed, Tally[Sent](), None
         while landed:
             sent, place, outcome = landed.popleft()
             if sent is not last:  # neighbours in a request are neighbours here
                 last, outcomes = sent, turn.setdefault(sent, {})
             outcomes[place] = outcome
-        self._count(turn)
+            if isinstance(outcome, DeliveryFailed):
+                failed[sent] += 1
+                self._metrics.errors.labels(outcome.kind).inc()
+        self._count(turn, failed)
         for sent, outcomes in turn.items():
             sent.settled(outcomes)
 
@@ -141,22 +147,22 @@ class Flight:
             raise Overloaded("Too many events are waiting for Kafka.", retry_after=wait)
         return few[: len(sizes)], sizes[-1]
 
-    def _count(self, turn: dict[Sent, dict[int, Outcome]]) -> None:
+    def _count(self, turn: _Turn, failed: Mapping[Sent, int]) -> None:
         acked: dict[Sent, int] = {}
         for sent, outcomes in turn.items():
-            self._records -= len(outcomes)
-            sent.open -= len(outcomes)
+            acked[sent] = landed = len(outcomes)
+            self._records -= landed
+            sent.open -= landed
             if not sent.open:
                 self._bytes -= sent.size
-            failures = [outcome for outcome in outcomes.values() if isinstance(outcome, DeliveryFailed)]
-            for failure in failures:
-                self._metrics.errors.labels(failure.kind).inc()
-            if taken := len(outcomes) - len(failures):
-                acked[sent] = taken
+        for sent, failures in failed.items():
+            acked[sent] -= failures
+            if not acked[sent]:
+                del acked[sent]
         if acked:
             self._count_acked(acked, turn)
 
-    def _count_acked(self, acked: dict[Sent, int], turn: dict[Sent, dict[int, Outcome]]) -> None:
+    def _count_acked(self, acked: Mapping[Sent, int], turn: _Turn) -> None:
         now, sents, total = perf_counter(), list(acked), sum(acked.values())
 
         def event_id(index: int) -> str:
