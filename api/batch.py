@@ -13,8 +13,9 @@ from api.admission import NDJSON
 from api.errors import GatewayError, Malformed, TooLarge, from_validation
 from api.scan import scan
 from api.turns import in_turns
-from contract.codec import Reading, items, items_closely, parse, parse_all, parse_each
+from contract.codec import items, items_closely, parse, parse_all, parse_each
 from contract.crowd import separators
+from contract.plain import Reading
 from contract.topics import MAX_RECORD_BYTES
 
 AT_ONCE_BYTES = 1_048_576

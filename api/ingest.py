@@ -20,7 +20,7 @@ from api.lookup import Recent
 from api.metrics import ApiMetrics, HandlerMetrics, Outcome
 from api.record import Arrival, Published, Receipt, Record, Result, Spooled
 from api.turns import in_turns
-from contract.codec import Reading
+from contract.plain import Reading
 
 
 class Ingest(ABC):

@@ -11,8 +11,9 @@ import msgspec
 from pydantic import ValidationError
 
 from api.errors import GatewayError, TooLarge, from_validation
-from contract.codec import Reading, encode, encode_all
+from contract.codec import encode, encode_all
 from contract.event import SCHEMA_VERSION
+from contract.plain import Reading
 from contract.topics import MAX_RECORD_BYTES
 
 _HEADROOM = 2_048  # what key, headers and framing add to a value, at most

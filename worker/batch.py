@@ -8,8 +8,9 @@ import msgspec
 from kafka.structs import TopicPartition
 from pydantic import ValidationError
 
-from contract.codec import StoredReading, decode, decode_all
+from contract.codec import decode, decode_all
 from contract.event import SCHEMA_VERSION
+from contract.plain import StoredReading
 from worker.errors import Undecodable
 from worker.metrics import Parked
 from worker.rows import row

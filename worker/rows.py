@@ -6,7 +6,7 @@ from functools import lru_cache
 from msgspec import UnsetType
 from msgspec.json import encode
 
-from contract.codec import StoredReading
+from contract.plain import StoredReading
 from worker.unpacking import Record
 
 _NULL = r"\N"

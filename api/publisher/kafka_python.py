@@ -1,6 +1,7 @@
 """A Publisher on kafka-python: pure Python, no bound of its own."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -14,13 +15,16 @@ from loguru import logger
 
 from api.metrics import ProducerError
 from api.publisher.flight import DeliveryFailed, Flight, Sent, Settled
-from api.publisher.record_batch import Aboard, ErrorOf, pack_headers, put
+from api.publisher.record_batch import Aboard, ErrorOf, put
 from api.record import Published, Record
 from contract.kafka import KafkaSettings
 from contract.topics import EVENTS, MAX_RECORD_BYTES
 
 _GIVE_UP_SECONDS = 10
 _LOOK_AGAIN_MS = 20.0
+
+_Places = defaultdict[int, list[int]]
+"""Of records among those that are sent, by partition."""
 
 _hash = lru_cache(maxsize=65_536)(murmur2)  # pure Python costs 5 µs a key, and users come back
 
@@ -55,13 +59,13 @@ class KafkaPythonPublisher:
 
     def _append(self, sent: Sent) -> bool:
         """Past KafkaProducer.send, which asks for each record what is known here; whether the sender should look."""
-        accumulator, tell, partitions = self._producer._accumulator, self._tell, self._partitions
-        look, pairs, headers = False, None, b""
+        partitions, places = self._partitions, _Places(list)
         for place, record in enumerate(sent.records):
-            if record.headers is not pairs:
-                pairs, headers = record.headers, pack_headers(record.headers)
-            partition = partitions[(_hash(record.key) & 0x7FFFFFFF) % len(partitions)]
-            look |= put(accumulator, partition, tell, record.key, record.value, headers, sent, place)
+            places[(_hash(record.key) & 0x7FFFFFFF) % len(partitions)].append(place)
+        accumulator, tell = self._producer._accumulator, self._tell
+        look = False
+        for number, some in places.items():
+            look |= put(accumulator, partitions[number], tell, sent, some)
         return look
 
     async def renew(self) -> None:

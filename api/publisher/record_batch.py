@@ -52,67 +52,63 @@ class RecordBatch(ProducerBatch):  # type: ignore[misc]  # it ships no types
         self.records._builder._first_timestamp = self.records._builder._max_timestamp = int(self.created * 1000)
         self._most, self._tell = most, tell
 
-    def add(self, key: bytes, value: bytes, headers: bytes, sent: Sent, place: int) -> bool:
-        """Whether there was room. ``headers`` as ``pack_headers`` makes them. Must hold the partition's lock."""
-        records = self.records
+    def add(self, sent: Sent, places: Sequence[int]) -> int:
+        """How many of the first of these records there was room for. Must hold the partition's lock."""
+        records, builder = self.records, self.records._builder
         if records._closed:  # it has left once, and waits to be sent again
-            return False
-        offset, builder = records._next_offset, records._builder
-        body = b"".join((_NO_DELTA, varint(offset), varint(len(key)), key, varint(len(value)), value, headers))
-        length = varint(len(body))
-        if offset and len(builder._buffer) + len(length) + len(body) > self._most:
-            return False
-        builder._buffer += length + body
-        builder._last_offset, builder._num_records, records._next_offset = offset, offset + 1, offset + 1
-        self._record_futures.append(Aboard(self._tell, sent, place, offset))
-        return True
+            return 0
+        first = offset = records._next_offset
+        buffer, room, pairs, headers = builder._buffer, self._most - len(builder._buffer), None, b""
+        for place in places:
+            record = sent.records[place]
+            if record.headers is not pairs:  # those of one request have the same
+                pairs, headers = record.headers, pack_headers(record.headers)
+            key, value = record.key, record.value
+            body = b"".join((_NO_DELTA, _VARINT[offset], _VARINT[len(key)], key, _VARINT[len(value)], value, headers))
+            length = _VARINT[len(body)]
+            room -= len(length) + len(body)
+            if offset and room < 0:
+                break
+            buffer += length
+            buffer += body
+            self._record_futures.append(Aboard(self._tell, sent, place, offset))
+            offset += 1
+        builder._last_offset, builder._num_records, records._next_offset = offset - 1, offset, offset
+        return int(offset - first)
 
     def _complete_future(self, base_offset: int, timestamp_ms: int, record_exceptions_fn: ErrorOf | None) -> None:
         super()._complete_future(base_offset, timestamp_ms, record_exceptions_fn)
         self._tell(self._record_futures, self.topic_partition.partition, base_offset, record_exceptions_fn)
 
 
-def put(
-    accumulator: Any,
-    partition: TopicPartition,
-    tell: Tell,
-    key: bytes,
-    value: bytes,
-    headers: bytes,
-    sent: Sent,
-    place: int,
-) -> bool:
-    """Append a record to the partition's last batch or a new one; whether the sender should look.
+def put(accumulator: Any, partition: TopicPartition, tell: Tell, sent: Sent, places: Sequence[int]) -> bool:
+    """Append records to the partition's last batch and to new ones; whether the sender should look.
 
     On the event loop alone, and never to the accumulator of a producer that was given up.
     """
     with accumulator._tp_lock(partition):
         batches = accumulator._batches[partition]
         last = batches[-1] if batches else None
-        if isinstance(last, RecordBatch) and last.add(key, value, headers, sent, place):
-            return len(batches) > 1
-        batch = RecordBatch(partition, accumulator.config["batch_size"], tell)
-        batch.add(key, value, headers, sent, place)
-        batches.append(batch)
-        accumulator._incomplete.add(batch)
-    return True
+        taken = last.add(sent, places) if isinstance(last, RecordBatch) else 0
+        while taken < len(places):
+            batch = RecordBatch(partition, accumulator.config["batch_size"], tell)
+            taken += batch.add(sent, places[taken:])
+            batches.append(batch)
+            accumulator._incomplete.add(batch)
+        return len(batches) > 1 or batches[-1] is not last
 
 
 def pack_headers(headers: Sequence[tuple[str, bytes]]) -> bytes:
     """A record's headers, with their count before them."""
-    parts = [varint(len(headers))]
+    parts = [_VARINT[len(headers)]]
     for name, value in headers:
         text = name.encode()
-        parts += (varint(len(text)), text, varint(len(value)), value)
+        parts += (_VARINT[len(text)], text, _VARINT[len(value)], value)
     return b"".join(parts)
 
 
 def varint(number: int) -> bytes:
     """A natural number in zigzag and groups of seven bits, the lowest first."""
-    return _SHORT[number] if number < len(_SHORT) else _pack(number)
-
-
-def _pack(number: int) -> bytes:
     number <<= 1  # zigzag, of what is not negative
     groups = bytearray()
     while number > 0x7F:
@@ -122,7 +118,14 @@ def _pack(number: int) -> bytes:
     return bytes(groups)
 
 
+class _Varints(dict[int, bytes]):
+    """Those of the numbers that come often; others are made anew."""
+
+    def __missing__(self, number: int) -> bytes:
+        return varint(number)
+
+
 _VERSION: Final = 2
 _UNCOMPRESSED: Final = 0
 _NO_DELTA: Final = b"\x00\x00"  # no attributes, and the batch's own time: the topic's records bear the broker's
-_SHORT: Final = [_pack(number) for number in range(4096)]
+_VARINT: Final = _Varints({number: varint(number) for number in range(4096)})

@@ -10,7 +10,7 @@ from api.admission import JSON, NDJSON
 from api.batch import split
 from api.errors import GatewayError, InvalidEvent, TooLarge
 from api.turns import in_turns
-from contract.codec import Reading
+from contract.plain import Reading
 
 pytestmark = pytest.mark.anyio
 EVENT = b'{"event_type":"a","user_id":"u"}'

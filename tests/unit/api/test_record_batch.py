@@ -12,11 +12,12 @@ from kafka.record.memory_records import MemoryRecords
 from kafka.structs import TopicPartition
 
 from api.publisher.flight import Sent
-from api.publisher.record_batch import Aboard, ErrorOf, RecordBatch, pack_headers, put, varint
+from api.publisher.record_batch import Aboard, ErrorOf, RecordBatch, put, varint
+from api.record import Record
 
 PARTITION = TopicPartition("events", 3)
+Headers = list[tuple[str, bytes]]
 HEADERS = [("schema_version", b"1"), ("request_id", b"a-1")]
-SENT = Sent((), 0, lambda _: None, 0.0)
 
 a_record = st.tuples(
     st.binary(max_size=40),
@@ -43,7 +44,15 @@ def told() -> Told:
     return Told()
 
 
-def read(batch: RecordBatch) -> list[tuple[bytes, bytes, list[tuple[str, bytes]]]]:
+def sent(*records: tuple[bytes, bytes, Headers]) -> Sent:
+    return Sent([Record("event", key, value, headers) for key, value, headers in records], 0, lambda _: None, 0.0)
+
+
+def alike(count: int) -> Sent:
+    return sent(*[(b"k", b"v", HEADERS)] * count)
+
+
+def read(batch: RecordBatch) -> list[tuple[bytes, bytes, Headers]]:
     batch.records.close()
     (read,) = MemoryRecords(batch.records.buffer())
     assert read.validate_crc()
@@ -51,10 +60,9 @@ def read(batch: RecordBatch) -> list[tuple[bytes, bytes, list[tuple[str, bytes]]
 
 
 @given(st.lists(a_record, min_size=1, max_size=20))
-def test_what_goes_in_is_what_a_consumer_gets(records: list[tuple[bytes, bytes, list[tuple[str, bytes]]]]) -> None:
+def test_what_goes_in_is_what_a_consumer_gets(records: list[tuple[bytes, bytes, Headers]]) -> None:
     batch = RecordBatch(PARTITION, 10**6, Told())
-    for place, (key, value, headers) in enumerate(records):
-        assert batch.add(key, value, pack_headers(headers), SENT, place)
+    assert batch.add(sent(*records), range(len(records))) == len(records)
     assert batch.record_count == len(records)
     assert read(batch) == records
 
@@ -63,10 +71,11 @@ def test_the_bytes_are_those_that_kafka_python_writes(told: Told) -> None:
     batch = RecordBatch(PARTITION, 10**6, told)
     moment = batch.records._builder._first_timestamp
     theirs = DefaultRecordBatchBuilder(2, 0, False, -1, -1, -1, 10**6)
-    for offset in range(300):
-        value = b"v" * offset
-        theirs.append(offset, moment, b"key", value, HEADERS)
-        batch.add(b"key", value, pack_headers(HEADERS), SENT, offset)
+    records = [(b"key", b"v" * offset, HEADERS) for offset in range(300)]
+    for offset, record in enumerate(records):
+        theirs.append(offset, moment, *record)
+    batch.add(sent(*records), range(200))
+    batch.add(sent(*records), range(200, 300))
     batch.records.close()
     assert bytes(batch.records.buffer()) == bytes(theirs.build())
 
@@ -82,15 +91,26 @@ def test_a_varint_is_what_kafka_python_writes(number: int) -> None:
 
 def test_a_full_batch_takes_no_more_and_a_lone_record_always_fits(told: Told) -> None:
     batch = RecordBatch(PARTITION, 1_000, told)
-    assert batch.add(b"k", b"v" * 5_000, pack_headers([]), SENT, 0)
-    assert not batch.add(b"k", b"v", pack_headers([]), SENT, 1)
+    assert batch.add(sent((b"k", b"v" * 5_000, [])), [0]) == 1
+    assert batch.add(alike(1), [0]) == 0
     assert len(read(batch)) == 1
+
+
+def test_of_many_the_first_ones_are_taken_and_the_rest_begins_another_batch(told: Told) -> None:
+    accumulator = RecordAccumulator(batch_size=1_000)
+    assert put(accumulator, PARTITION, told, alike(100), range(100))
+    batches = accumulator._batches[PARTITION]
+    for base, batch in enumerate(batches):
+        batch.complete(1_000 * base, -1)
+    assert [place for place, _ in told.outcomes] == list(range(100))
+    assert len(batches) > 2
+    assert sum(len(read(batch)) for batch in batches) == 100
+    assert all(len(batch.records.buffer()) <= 1_000 for batch in batches)
 
 
 def test_an_answer_tells_each_record_its_offset(told: Told) -> None:
     batch = RecordBatch(PARTITION, 1_000, told)
-    for place in (7, 4):
-        batch.add(b"k", b"v", pack_headers([]), SENT, place)
+    batch.add(alike(8), [7, 4])
     batch.complete(100, -1)
     assert told.outcomes == [(7, 100), (4, 101)]
     assert told.partitions == {3}
@@ -98,8 +118,7 @@ def test_an_answer_tells_each_record_its_offset(told: Told) -> None:
 
 def test_a_failure_tells_each_record_why(told: Told) -> None:
     batch = RecordBatch(PARTITION, 1_000, told)
-    for place in (7, 4):
-        batch.add(b"k", b"v", pack_headers([]), SENT, place)
+    batch.add(alike(8), [7, 4])
     error = kafka_errors.InvalidRecordError("no")
     batch.complete_exceptionally(error, lambda offset: RuntimeError(f"record {offset}"))
     assert told.outcomes == [(7, "record 0"), (4, "record 1")]
@@ -107,12 +126,13 @@ def test_a_failure_tells_each_record_why(told: Told) -> None:
 
 def test_a_batch_that_is_sent_again_takes_no_more(told: Told) -> None:
     accumulator = RecordAccumulator(batch_size=1_000)
-    assert put(accumulator, PARTITION, told, b"k", b"first", pack_headers([]), SENT, 0)
-    assert not put(accumulator, PARTITION, told, b"k", b"second", pack_headers([]), SENT, 1)
-    sent = accumulator._batches[PARTITION].popleft()
-    sent.records.close()
-    accumulator.reenqueue(sent)
-    assert put(accumulator, PARTITION, told, b"k", b"third", pack_headers([]), SENT, 2)
+    records = sent((b"k", b"first", []), (b"k", b"second", []), (b"k", b"third", []))
+    assert put(accumulator, PARTITION, told, records, [0])
+    assert not put(accumulator, PARTITION, told, records, [1])
+    failed = accumulator._batches[PARTITION].popleft()
+    failed.records.close()
+    accumulator.reenqueue(failed)
+    assert put(accumulator, PARTITION, told, records, [2])
     assert [read(batch) for batch in accumulator._batches[PARTITION]] == [
         [(b"k", b"first", []), (b"k", b"second", [])],
         [(b"k", b"third", [])],
@@ -121,12 +141,12 @@ def test_a_batch_that_is_sent_again_takes_no_more(told: Told) -> None:
 
 def test_the_halves_of_a_batch_that_was_too_large_tell_their_own_records(told: Told) -> None:
     accumulator = RecordAccumulator(batch_size=10_000)
-    for place in range(5):
-        put(accumulator, PARTITION, told, b"k", b"%d" % place, pack_headers(HEADERS), SENT, place)
+    records = sent(*((b"k", b"%d" % place, HEADERS) for place in range(5)), (b"k", b"behind", []))
+    put(accumulator, PARTITION, told, records, range(5))
     whole = accumulator._batches[PARTITION].popleft()
     whole.records.close()
     accumulator.split_and_reenqueue(whole)
-    put(accumulator, PARTITION, told, b"k", b"behind", pack_headers([]), SENT, 5)
+    put(accumulator, PARTITION, told, records, [5])
     first, second, behind = accumulator._batches[PARTITION]
     assert [key_value[:2] for key_value in read(behind)] == [(b"k", b"behind")]
     second.records.close()

@@ -12,8 +12,9 @@ from hypothesis import strategies as some
 from msgspec import UNSET
 from pydantic import ValidationError
 
-from contract.codec import Reading, decode, decode_all, encode, encode_all, parse, parse_all, parse_each
+from contract.codec import decode, decode_all, encode, encode_all, parse, parse_all, parse_each
 from contract.event import Event
+from contract.plain import Reading
 
 a_few = settings(deadline=None, max_examples=60)
 EVENT_ID = "0190a6f2-7c3a-7b1e-8f2a-0123456789ab"
