@@ -38,9 +38,12 @@ async def split(body: bytes, media_type: bytes, most: int) -> list[Reading | Gat
 def parse_event(body: bytes) -> Reading:
     """Raises Malformed, InvalidEvent, or TooLarge."""
     event = _event_or_error(body)
-    if isinstance(event, GatewayError):
+    if isinstance(event, Reading):
+        return event
+    try:
         raise event
-    return event
+    finally:
+        del event  # or it, its traceback and this frame would hold each other, and the body
 
 
 async def _lines(body: bytes, most: int) -> list[Reading | GatewayError]:

@@ -29,7 +29,10 @@ PROBLEM_TYPE = "urn:event-pipeline:problem:"
 
 
 class GatewayError(Exception):
-    """A refusal. ``detail`` tells this client what to mend; ``retry_after`` is in whole seconds."""
+    """A refusal. ``detail`` tells this client what to mend; ``retry_after`` is in whole seconds.
+
+    One that is kept as a result needs no traceback: that holds the frames it passed, and with them what was refused.
+    """
 
     status: ClassVar[int]
     title: ClassVar[str]

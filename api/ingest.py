@@ -65,14 +65,18 @@ class Ingest(ABC):
             call = self._admission.check(headers, request_id, self.media_types)
             return await self.answer(call, await self._admission.body(headers, receive, self._most_bytes))
         except GatewayError as error:
-            refused = error
+            return self.refusal(error, request_id)
         except Exception as error:  # noqa: BLE001 - the edge of a request: its bug is counted, and said
             logger.bind(request_id=request_id.decode()).opt(exception=error).error("a request failed")
-            refused = InternalError("Something is broken here; the log tells more under this id.")
-        self._count(type(refused))
+            broken = InternalError("Something is broken here; the log tells more under this id.")
+            return self.refusal(broken, request_id)
+
+    def refusal(self, error: GatewayError, request_id: bytes) -> Answer:
+        """Of a request as a whole."""
+        self._count(type(error))
         if self._journal.on:
-            self._journal.refused(request_id, refused)
-        return Answer.refusal(refused, request_id)
+            self._journal.refused(request_id, error)
+        return Answer.refusal(error, request_id)
 
     def _count(self, kind: type[Result], events: int = 1) -> None:
         self._metrics.count(kind.reason if issubclass(kind, GatewayError) else _OUTCOMES[kind], events)
@@ -90,7 +94,7 @@ class RegisterEvent(Ingest):
         self._intake.accept((record,), receipt, (0,))
         (result,) = await receipt.results()
         if isinstance(result, GatewayError):
-            raise result
+            return self.refusal(result, call.request_id)
         self._count(type(result))
         self._recent.note(call.request_id, {record.event_id: result})
         if self._journal.on:
@@ -117,7 +121,7 @@ class RegisterEvents(Ingest):
         results = await receipt.results()
         kinds = Counter(map(type, results))
         if results and all(issubclass(kind, Unavailable) for kind in kinds):
-            raise self._refused_whole(results)
+            return self.refusal(self._refused_whole(results), call.request_id)
         accepted = {
             record.event_id: result
             for record, result in zip(records, results, strict=True)

@@ -115,7 +115,7 @@ class Intake:
             try:
                 taken = self._publisher.send(records[start:], partial(self._settled, waiting, start))
             except Overloaded as error:
-                waiting.receipt.settle(dict.fromkeys(waiting.places[start:], error))
+                waiting.receipt.settle(dict.fromkeys(waiting.places[start:], error.with_traceback(None)))
                 break
             except DeliveryFailed as error:
                 if not error.permanent:
@@ -154,7 +154,7 @@ class Intake:
             try:
                 self._spool.put(waiting.seqs[place], waiting.records[place], partial(self._spooled, waiting, place))
             except SpoolFull as error:
-                self._refuse(waiting, place, error)
+                self._refuse(waiting, place, error.with_traceback(None))
 
     def _spooled(self, waiting: Waiting, place: int, broken: SpoolBroken | None) -> None:
         if broken is None:
@@ -188,10 +188,13 @@ class Intake:
     async def _watch_deadlines(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            now = monotonic()
-            while self._waiting and (oldest := next(iter(self._waiting.values()))).deadline <= now:
-                self._link.fails(f"no ack within {self._ack_seconds:g} s")
-                self._give_up(oldest)
+            self._expire(monotonic())
+
+    def _expire(self, now: float) -> None:
+        """Not in the task, which would keep the last request it saw while it sleeps."""
+        while self._waiting and (oldest := next(iter(self._waiting.values()))).deadline <= now:
+            self._link.fails(f"no ack within {self._ack_seconds:g} s")
+            self._give_up(oldest)
 
 
 def _refusal(error: DeliveryFailed) -> GatewayError:
