@@ -1,13 +1,12 @@
 """Every metric of the gateway, declared once; labels have fixed values, and all of them exist from start at 0."""
 
 from collections import Counter as Counted
-from collections import deque
-from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from api.notes import Notes
 from contract.exposition import NAMESPACE, BatchHistogram, BeforeScrape, ReadCounter
 from contract.signals import ACK_BUCKETS, REQUEST_BUCKETS
 
@@ -80,7 +79,7 @@ class ApiMetrics:
         self.rejected = read("events_rejected_total", "Events answered as not accepted.", "reason")
 
         self.attempts = read("producer_attempts_total", "Records handed to the producer.")
-        self.acked = counter("producer_acked_total", "Records the broker acknowledged.")
+        self.acked = read("producer_acked_total", "Records the broker acknowledged.")
         self.late_acks = counter(
             "producer_late_acks_total", "Acks for records that had gone to the spool meanwhile: known second copies."
         )
@@ -131,14 +130,13 @@ class ApiMetrics:
 
 
 class HandlerMetrics:
-    """One hot handler's HTTP series. Requests are noted, and entered many at once: one by one they cost far more."""
+    """One hot handler's HTTP series."""
 
     def __init__(self, metrics: ApiMetrics, method: str, handler: str) -> None:
         self._requests = {status: metrics.requests.labels(method, handler, str(status)) for status in _INGEST_STATUSES}
         self._duration = metrics.request_duration.labels(method, handler)
         self._open = 0
-        self._ended: deque[tuple[int, float, str | None]] = deque()
-        metrics.before_scrape.call(self._enter)
+        self._ended = Notes(self._enter, metrics.before_scrape)
         metrics.in_progress.labels(handler).set_function(lambda: self._open)
 
     def begin(self) -> None:
@@ -147,16 +145,9 @@ class HandlerMetrics:
     def end(self, status: int, seconds: float, event_id: str | None = None) -> None:
         """``event_id`` is one of the events it accepted."""
         self._open -= 1
-        self._ended.append((status, seconds, event_id))
-        if len(self._ended) >= _MOST_NOTED:
-            self._enter()
+        self._ended.add((status, seconds, event_id))
 
-    def _enter(self) -> None:
-        """On the event loop or a scrape's thread, maybe at once: each request is taken by one of them."""
-        ended = []
-        with suppress(IndexError):
-            while True:
-                ended.append(self._ended.popleft())
+    def _enter(self, ended: list[tuple[int, float, str | None]]) -> None:
         for status, requests in Counted(status for status, _, _ in ended).items():
             self._requests[status].inc(requests)
         refused = [seconds for _, seconds, event_id in ended if event_id is None]
@@ -165,5 +156,4 @@ class HandlerMetrics:
         self._duration.observe_all([seconds for seconds, _ in accepted], lambda index: accepted[index][1])
 
 
-_MOST_NOTED = 1_000
 _INGEST_STATUSES = (200, 201, 202, 400, 401, 408, 413, 415, 422, 429, 500, 503, 504)

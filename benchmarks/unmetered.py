@@ -6,6 +6,7 @@ from typing import Any
 from prometheus_client import Counter, Gauge, Histogram
 
 from api.metrics import ApiMetrics, HandlerMetrics
+from api.notes import Notes
 from contract.exposition import BatchHistogram
 
 
@@ -22,6 +23,7 @@ def silence() -> None:
         (ApiMetrics, "count"),
         (HandlerMetrics, "begin"),
         (HandlerMetrics, "end"),
+        (Notes, "add"),
     ):
         setattr(kind, method, _nothing)
 

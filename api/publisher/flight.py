@@ -18,6 +18,7 @@ import msgspec
 from api.errors import Overloaded
 from api.limits import Pace
 from api.metrics import ApiMetrics, ProducerError
+from api.notes import Notes
 from api.record import Published, Record
 
 _PASSING = (ProducerError.TIMEOUT, ProducerError.CONNECTION, ProducerError.NOT_ENOUGH_REPLICAS, ProducerError.NO_TOPIC)
@@ -68,11 +69,15 @@ class Flight:
 
     def __init__(self, max_records: int, max_bytes: int, metrics: ApiMetrics) -> None:
         self._metrics, self._max_records, self._max_bytes = metrics, max_records, max_bytes
-        self._records = self._bytes = self._attempts = 0
+        self._records = self._bytes = self._attempts = self._acked = 0
+        self._last_ack = 0.0
+        self._acks = Notes(self._enter, metrics.before_scrape)
         self._pace = Pace()
         self.landed: deque[Landed] = deque()
         self._armed = False
         metrics.attempts.set_function(lambda: self._attempts)
+        metrics.acked.set_function(lambda: self._acked)
+        metrics.last_ack.set_function(lambda: self._last_ack)
         metrics.inflight_limit_records.set(max_records)
         metrics.inflight_limit_bytes.set(max_bytes)
         metrics.inflight_records.set_function(lambda: self._records)
@@ -148,29 +153,24 @@ class Flight:
         return few[: len(sizes)], sizes[-1]
 
     def _count(self, turn: _Turn, failed: Mapping[Sent, int]) -> None:
-        acked: dict[Sent, int] = {}
+        now, before = perf_counter(), self._acked
         for sent, outcomes in turn.items():
-            acked[sent] = landed = len(outcomes)
+            landed = len(outcomes)
             self._records -= landed
             sent.open -= landed
             if not sent.open:
                 self._bytes -= sent.size
-        for sent, failures in failed.items():
-            acked[sent] -= failures
-            if not acked[sent]:
-                del acked[sent]
-        if acked:
-            self._count_acked(acked, turn)
+            if acked := landed - failed.get(sent, 0):
+                self._acked += acked
+                self._acks.add((now - sent.at, acked, sent.records[_first_acked(outcomes)].event_id))
+        if self._acked > before:
+            self._pace.step(self._acked - before)
+            self._last_ack = time()
 
-    def _count_acked(self, acked: Mapping[Sent, int], turn: _Turn) -> None:
-        now, sents, total = perf_counter(), list(acked), sum(acked.values())
+    def _enter(self, acks: list[tuple[float, int, str]]) -> None:
+        durations, times = [seconds for seconds, _, _ in acks], [acked for _, acked, _ in acks]
+        self._metrics.ack_duration.observe_all(durations, lambda index: acks[index][2], times)
 
-        def event_id(index: int) -> str:
-            sent = sents[index]
-            place = next(place for place, outcome in turn[sent].items() if isinstance(outcome, Published))
-            return sent.records[place].event_id
 
-        self._pace.step(total)
-        self._metrics.acked.inc(total)
-        self._metrics.ack_duration.observe_all([now - sent.at for sent in sents], event_id, [*acked.values()])
-        self._metrics.last_ack.set(time())
+def _first_acked(outcomes: Mapping[int, Outcome]) -> int:
+    return next(place for place, outcome in outcomes.items() if isinstance(outcome, Published))
