@@ -9,8 +9,8 @@ import uvicorn
 from loguru import logger
 
 from api.app import create_app
-from api.corked import OneWrite
-from api.listening import listening_sockets
+from api.http.listening import listening_sockets
+from api.http.protocol import ShortWay
 from api.settings import ApiSettings
 from contract.logs import log_to_stderr
 from contract.settings import explain
@@ -32,7 +32,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=OneWrite,
+        http=ShortWay,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nothing here asks who the client is

@@ -109,11 +109,11 @@ class Flight:
         self._attempts += taken
         self._bytes += sent.size
 
-    def refused(self, kind: ProducerError, detail: str) -> DeliveryFailed:
-        """The failure of a record that never took off; counted here."""
+    def refused(self, failure: DeliveryFailed) -> DeliveryFailed:
+        """Of a record that never took off; counted here."""
         self._attempts += 1
-        self._metrics.errors.labels(kind).inc()
-        return DeliveryFailed(kind, detail)
+        self._metrics.errors.labels(failure.kind).inc()
+        return failure
 
     def land(self, landed: Iterable[Landed]) -> None:
         """Settle records, from whatever thread."""

@@ -50,7 +50,7 @@ class KafkaPythonPublisher:
 
     def send(self, records: Sequence[Record], settled: Settled) -> int:
         if not self._partitions:  # they are asked for anew
-            raise self._flight.refused(ProducerError.CONNECTION, "the topic's layout is not known")
+            raise self._flight.refused(DeliveryFailed(ProducerError.CONNECTION, "the topic's layout is not known"))
         sent = self._flight.admit(records, settled)
         if self._append(sent):
             self._producer._sender.wakeup()

@@ -139,7 +139,7 @@ async def test_failures_are_counted_by_their_kind(metrics: ApiMetrics) -> None:
     landed: Landed = []
     flight.land([(sent(flight, [RECORD], landed), 0, DeliveryFailed(ProducerError.NO_TOPIC, "gone"))])
     await eventually(lambda: landed)
-    assert flight.refused(ProducerError.TOO_LARGE, "2 MB").permanent
+    assert flight.refused(DeliveryFailed(ProducerError.TOO_LARGE, "2 MB")).permanent
     assert sample(metrics.registry, "pipeline_producer_errors_total", kind="no_topic") == 1
     assert sample(metrics.registry, "pipeline_producer_errors_total", kind="too_large") == 1
     assert sample(metrics.registry, "pipeline_producer_acked_total") == 0

@@ -1,16 +1,7 @@
 """Answers in one write: uvicorn hands head and body over one by one, and each would be a system call of its own."""
 
-from asyncio import AbstractEventLoop, BaseTransport, WriteTransport
-from typing import Any, cast
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-
-class OneWrite(HttpToolsProtocol):
-    """uvicorn's protocol for HTTP/1.1, over a corked transport."""
-
-    def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(cast("Any", Corked(cast("WriteTransport", transport), self.loop)))
+from asyncio import AbstractEventLoop, WriteTransport
+from typing import Any
 
 
 class Corked:

@@ -6,7 +6,7 @@ from socket import socket
 
 import pytest
 
-from api.listening import listening_sockets
+from api.http.listening import listening_sockets
 
 
 @contextmanager

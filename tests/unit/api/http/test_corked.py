@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from api.corked import Corked
+from api.http.corked import Corked
 
 pytestmark = pytest.mark.anyio
 HEAD, BODY = b"HTTP/1.1 201 \r\n\r\n", b"{}"
