@@ -8,9 +8,10 @@ from rich.console import Console
 
 from benchmarks import report
 from benchmarks.check import compare
-from benchmarks.laboratory import laboratory
-from benchmarks.plan import Case, cases
+from benchmarks.laboratory import Laboratory, laboratory
+from benchmarks.plan import Case, cases, groups
 from benchmarks.results import Results
+from benchmarks.sample import Sample
 from stack.errors import StackError
 
 _CONSOLE = Console(highlight=False)
@@ -59,13 +60,29 @@ def _measure(chosen: list[Case], rounds: int, seconds: float) -> Results:
     results.yardsticks = {case.name: case.yardstick for case in chosen}
     with _CONSOLE.status("starting the stack") as status, laboratory(status.update) as place:
         for number in range(rounds + 1):  # the first, a short one, only warms up
-            for case in chosen:
-                status.update(f"round {number} of {rounds}: {case.name}")
-                sample = case.measurement.measure(place, seconds if number else 1)
+            for group in groups(chosen):
+                status.update(f"round {number} of {rounds}: {group[0].name}")
+                samples = _in_turns(group, place, seconds if number else 1)
                 if number:
-                    results.samples.setdefault(case.name, []).append(sample)
-                    _CONSOLE.print(f"{number}/{rounds}  {case.name:<42} {sample.rate:>10,.0f} events/s", markup=False)
+                    for case, sample in zip(group, samples, strict=True):
+                        results.samples.setdefault(case.name, []).append(sample)
+                        _tell(f"{number}/{rounds}  {case.name:<42} {sample.rate:>10,.0f} events/s")
     return results
+
+
+def _in_turns(group: list[Case], place: Laboratory, seconds: float) -> list[Sample]:
+    """A sample of each. One alone is measured in one go; more of them in slices of a second, forth and back."""
+    if len(group) == 1:
+        return [group[0].measurement.measure(place, seconds)]
+    slices: list[list[Sample]] = [[] for _ in group]
+    for turn in range(round(seconds)):
+        for case, own in list(zip(group, slices, strict=True))[:: -1 if turn % 2 else 1]:
+            own.append(case.measurement.measure(place, 1))
+    return [Sample.joined(own) for own in slices]
+
+
+def _tell(line: str) -> None:
+    _CONSOLE.print(line, markup=False)
 
 
 def _parser() -> ArgumentParser:

@@ -1,5 +1,6 @@
 """What is measured in each round, and what it is compared with."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from benchmarks.drain import Drain
@@ -22,11 +23,16 @@ class Measurement(Protocol):
 
 
 class Case(NamedTuple):
-    """``yardstick`` names the case of the same round this one is divided by."""
+    """``yardstick`` names the case of the same round this one is divided by.
+
+    They are measured ``in_turns`` of a second each when little is expected to lie between them: the machine is another
+    one a few seconds later.
+    """
 
     name: str
     measurement: Measurement
     yardstick: str
+    in_turns: bool = False
 
 
 SEED, SEED_512, SEED_BATCH = "seed-style, single, 128", "seed-style, single, 512", f"seed-style, batches of {BATCH}"
@@ -34,35 +40,56 @@ PRODUCER = "kafka-python's producer benchmark"
 
 
 def cases() -> list[Case]:
-    """In the order in which a round goes through them."""
-    return [*_yardsticks(), *(case for publisher in PUBLISHERS for case in _gateway(publisher)), *_worker()]
+    """In the order in which a round goes through them: what is compared is measured within the same minute."""
+    return [*_single(), *_single_512(), *_batched(), *_worker()]
 
 
-def _yardsticks() -> list[Case]:
+def groups(chosen: Sequence[Case]) -> list[list[Case]]:
+    """Each case with those that are measured in turns with it."""
+    heads = {case.name: [case] for case in chosen if not case.in_turns}
+    for case in chosen:
+        if case.in_turns:
+            heads.setdefault(case.yardstick, []).append(case)
+    return [*heads.values()]
+
+
+def _single() -> list[Case]:
     return [
         Case("raw ASGI no-op, 128", Requests("raw no-op", None, 128), SEED),
         Case("FastAPI no-op, 128", Requests("FastAPI no-op", None, 128), SEED),
         Case(SEED, Requests("baseline", BASELINE, 128), SEED),
-        Case(SEED_512, Requests("baseline", BASELINE, 512), SEED_512),
-        Case(SEED_BATCH, _batches("baseline", BASELINE), SEED_BATCH),
         Case("seed-style, forgetting, 128", Requests("baseline", BASELINE, 128, "/forget/register_event"), SEED),
-        Case(PRODUCER, ProducerBenchmark(), PRODUCER),
+        *(case for publisher in PUBLISHERS for case in _single_of(publisher)),
     ]
 
 
-def _gateway(publisher: str) -> list[Case]:
-    bare = f"{publisher} {BARE}"
-    two = f"{publisher} {TWO}"
-    return [  # what is compared comes one after the other, because the machine is not the same a minute later
+def _single_of(publisher: str) -> list[Case]:
+    ours, bare, two = f"{publisher}, single, 128", f"{publisher} {BARE}", f"{publisher} {TWO}"
+    return [
         Case(f"{publisher}, single, 1", Requests(publisher, EVENTS, 1), SEED),
         Case(f"{publisher}, single, 64", Requests(publisher, EVENTS, 64), SEED),
-        Case(f"{publisher}, single, 512", Requests(publisher, EVENTS, 512), SEED_512),
-        Case(f"{publisher}, single, 128", Requests(publisher, EVENTS, 128), SEED),
-        Case(f"{bare}, single, 128", Requests(bare, EVENTS, 128), f"{publisher}, single, 128"),
-        Case(f"{publisher}, batches, NDJSON", _batches(publisher, EVENTS, "ndjson"), SEED_BATCH),
-        Case(f"{publisher}, batches of {BATCH}", _batches(publisher, EVENTS), SEED_BATCH),
-        Case(f"{bare}, batches", _batches(bare, EVENTS), f"{publisher}, batches of {BATCH}"),
+        Case(ours, Requests(publisher, EVENTS, 128), SEED),
+        Case(f"{bare}, single, 128", Requests(bare, EVENTS, 128), ours, in_turns=True),
         Case(f"{two}, single, 128", Requests(two, EVENTS, 128), SEED),
+    ]
+
+
+def _single_512() -> list[Case]:
+    servers = {SEED_512: ("baseline", BASELINE), **{f"{name}, single, 512": (name, EVENTS) for name in PUBLISHERS}}
+    return [Case(name, Requests(server, topic, 512), SEED_512) for name, (server, topic) in servers.items()]
+
+
+def _batched() -> list[Case]:
+    ours = (case for publisher in PUBLISHERS for case in _batched_of(publisher))
+    return [Case(SEED_BATCH, _batches("baseline", BASELINE), SEED_BATCH), *ours]
+
+
+def _batched_of(publisher: str) -> list[Case]:
+    ours, bare, two = f"{publisher}, batches of {BATCH}", f"{publisher} {BARE}", f"{publisher} {TWO}"
+    return [
+        Case(ours, _batches(publisher, EVENTS), SEED_BATCH),
+        Case(f"{bare}, batches", _batches(bare, EVENTS), ours, in_turns=True),
+        Case(f"{publisher}, batches, NDJSON", _batches(publisher, EVENTS, "ndjson"), SEED_BATCH),
         Case(f"{two}, batches of {BATCH}", _batches(two, EVENTS), SEED_BATCH),
     ]
 
@@ -73,6 +100,7 @@ def _batches(server: str, topic: Topic, form: str = "json") -> Requests:
 
 def _worker() -> list[Case]:
     return [
+        Case(PRODUCER, ProducerBenchmark(), PRODUCER),
         Case("worker, log and PostgreSQL", Drain(), PRODUCER),
         Case("two workers, log and PostgreSQL", Drain(workers=WORKERS), PRODUCER),
         Case("worker, log alone", Drain(("benchmarks.sinks", "log"), stored=False), PRODUCER),

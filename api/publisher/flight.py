@@ -6,7 +6,6 @@ ack itself. Records that were handed over together share what is kept of them.
 """
 
 import asyncio
-from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -130,14 +129,16 @@ class Flight:
     def settle(self) -> None:
         """Settle all that has landed."""
         self._armed = False  # first, so that whatever lands from here on wakes the loop again
-        turn, landed, failed, last = _Turn(), self.landed, Tally[Sent](), None
+        landed, last = self.landed, None
+        turn: _Turn = {}
+        failed: dict[Sent, int] = {}
         while landed:
             sent, place, outcome = landed.popleft()
             if sent is not last:  # neighbours in a request are neighbours here
                 last, outcomes = sent, turn.setdefault(sent, {})
             outcomes[place] = outcome
             if isinstance(outcome, DeliveryFailed):
-                failed[sent] += 1
+                failed[sent] = failed.get(sent, 0) + 1
                 self._metrics.errors.labels(outcome.kind).inc()
         self._count(turn, failed)
         for sent, outcomes in turn.items():
@@ -162,7 +163,8 @@ class Flight:
                 self._bytes -= sent.size
             if acked := landed - failed.get(sent, 0):
                 self._acked += acked
-                self._acks.add((now - sent.at, acked, sent.records[_first_acked(outcomes)].event_id))
+                first = next(iter(outcomes)) if acked == landed else _first_acked(outcomes)
+                self._acks.add((now - sent.at, acked, sent.records[first].event_id))
         if self._acked > before:
             self._pace.step(self._acked - before)
             self._last_ack = time()
