@@ -19,6 +19,14 @@ class Corked:
             self._call_soon(self._uncork)
         self._kept.append(data)
 
+    def write_now(self, data: bytes) -> None:
+        """What is whole by itself."""
+        self._uncork()
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
     def close(self) -> None:
         self._uncork()
         self._transport.close()

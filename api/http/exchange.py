@@ -50,7 +50,7 @@ class Exchange:
         if message["type"] == "http.response.start":
             self._head = self._head_of(message["status"], message["headers"])
         else:
-            self._protocol.transport.write(self._head + message["body"])
+            self._protocol.corked.write_now(self._head + message["body"])
             self._end()
 
     def _head_of(self, status: int, headers: Headers) -> bytes:
@@ -64,7 +64,7 @@ class Exchange:
         self.response_complete = True
         if not self.keep_alive:
             self._protocol.transport.close()
-        self._protocol.on_response_complete()
+        self._protocol.on_exchange_complete()
 
     def _failed(self, error: BaseException) -> None:
         logger.opt(exception=error).error("a request was not answered")

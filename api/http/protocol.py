@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.http.corked import Corked
 from api.http.exchange import Exchange
+from api.http.idle import Idle
 
 
 class ShortWay(HttpToolsProtocol):
@@ -22,15 +23,19 @@ class ShortWay(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._lanes: Mapping[bytes, ASGIApp] = getattr(self.app, "lanes", {})
         self._arriving: Exchange | None = None  # its body is not complete
+        self._idle = Idle(self.loop, self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(cast("Any", Corked(cast("WriteTransport", transport), self.loop)))
+        self.corked = Corked(cast("WriteTransport", transport), self.loop)
+        super().connection_made(cast("Any", self.corked))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._idle.stop()
         self.cycle = None  # type: ignore[assignment]  # it knows its protocol: they would hold each other
 
     def data_received(self, data: bytes) -> None:
+        self._idle.end()
         super().data_received(data)
         if self._arriving:
             self._leave_to_uvicorn(self._arriving.body)
@@ -58,6 +63,14 @@ class ShortWay(HttpToolsProtocol):
             return
         self.loop.call_soon(self._arriving.run)  # when all others of this turn are read: then their records go together
         self.cycle, self._arriving = cast("Any", self._arriving), None
+
+    def on_exchange_complete(self) -> None:
+        """As ``on_response_complete``, which begins what waits, or arms a timer."""
+        if self.pipeline or self.transport.is_closing():
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+            self._idle.begin()
 
     def _is_plain(self) -> bool:
         return (

@@ -1,7 +1,6 @@
 """Answers in one write."""
 
 import asyncio
-from typing import cast
 
 import pytest
 
@@ -59,6 +58,15 @@ async def test_what_is_kept_is_written_before_the_connection_is_closed(socket: S
     assert socket.seen == [HEAD, b"closed"]
 
 
+async def test_what_is_whole_is_written_at_once_and_after_what_is_kept(socket: Socket) -> None:
+    corked = Corked(socket, asyncio.get_running_loop())
+    corked.write(HEAD)
+    corked.write_now(HEAD + BODY)
+    await asyncio.sleep(0)
+    assert socket.seen == [HEAD, HEAD + BODY]
+
+
 async def test_all_else_is_the_transports_own(socket: Socket) -> None:
     corked = Corked(socket, asyncio.get_running_loop())
-    assert cast("Socket", corked).is_closing() is False
+    assert corked.is_closing() is False
+    assert corked.get_extra_info("socket") is None

@@ -129,6 +129,15 @@ async def test_a_connection_is_kept_for_a_while_and_not_closed_under_a_request(a
     assert heard.endswith(b"POST /lane 3 two<closed>")
 
 
+async def test_a_connection_is_not_closed_under_a_head_that_comes_slowly(application: Application) -> None:
+    async with talking(ShortWay, application, timeout_keep_alive=0.2) as talk:
+        await talk.say(post(b"one"))
+        await talk.say(post(b"two")[:20])
+        await asyncio.sleep(0.4)
+        heard = await talk.all([post(b"two")[20:]])
+    assert b"POST /lane 3 two" in heard
+
+
 async def test_a_server_that_stops_answers_first_and_says_that_it_was_the_last(application: Application) -> None:
     application.let.clear()
     async with talking(ShortWay, application) as talk:
