@@ -134,8 +134,9 @@ class RegisterEvents(Ingest):
         return Answer.of_events(records, results, event_id=next(iter(accepted), None))
 
     def _accept(self, records: Sequence[Record | GatewayError], receipt: Receipt) -> None:
-        receipt.settle({place: record for place, record in enumerate(records) if isinstance(record, GatewayError)})
         good = {place: record for place, record in enumerate(records) if isinstance(record, Record)}
+        if len(good) < len(records):
+            receipt.settle({place: error for place, error in enumerate(records) if isinstance(error, GatewayError)})
         self._intake.accept([*good.values()], receipt, [*good])
 
     def _refused_whole(self, results: Sequence[Result]) -> GatewayError:

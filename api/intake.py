@@ -132,22 +132,30 @@ class Intake:
 
     def _settled(self, waiting: Waiting, start: int, outcomes: Mapping[int, Outcome]) -> None:
         """``outcomes`` are of the records from ``start`` on."""
-        still_open, places = waiting.open, waiting.places
-        published: dict[int, Published] = {}
+        if start:
+            outcomes = {start + place: outcome for place, outcome in outcomes.items()}
+        if not outcomes.keys() <= waiting.open:
+            outcomes = self._in_time(waiting, outcomes)
+        waiting.open.difference_update(outcomes)
+        places = waiting.places
+        published = {places[place]: outcome for place, outcome in outcomes.items() if isinstance(outcome, Published)}
+        if len(published) < len(outcomes):
+            self._failed(waiting, outcomes)
+        waiting.receipt.settle(published)
+        if not waiting.open:
+            self._waiting.pop(waiting.seqs[0], None)
+
+    def _in_time(self, waiting: Waiting, outcomes: Mapping[int, Outcome]) -> Mapping[int, Outcome]:
+        """Without those whose deadline has passed: they are in the spool by now."""
+        late = outcomes.keys() - waiting.open
+        self._metrics.late_acks.inc(sum(isinstance(outcomes[place], Published) for place in late))
+        return {place: outcome for place, outcome in outcomes.items() if place not in late}
+
+    def _failed(self, waiting: Waiting, outcomes: Mapping[int, Outcome]) -> None:
         for place, outcome in outcomes.items():
-            place += start
-            if place not in still_open:  # its deadline has passed: it is in the spool by now
-                self._metrics.late_acks.inc(isinstance(outcome, Published))
-                continue
-            still_open.remove(place)
-            if isinstance(outcome, Published):
-                published[places[place]] = outcome
-            else:
+            if isinstance(outcome, DeliveryFailed):
                 self._link.fails(str(outcome), client_is_suspect=not outcome.passing)
                 self._to_spool(waiting, (place,))
-        waiting.receipt.settle(published)
-        if not still_open:
-            self._waiting.pop(waiting.seqs[0], None)
 
     def _to_spool(self, waiting: Waiting, places: Iterable[int]) -> None:
         for place in places:

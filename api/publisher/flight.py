@@ -18,7 +18,7 @@ from api.errors import Overloaded
 from api.limits import Pace
 from api.metrics import ApiMetrics, ProducerError
 from api.notes import Notes
-from api.record import Published, Record
+from api.record import Published, Record, size_of
 
 _PASSING = (ProducerError.TIMEOUT, ProducerError.CONNECTION, ProducerError.NOT_ENOUGH_REPLICAS, ProducerError.NO_TOPIC)
 
@@ -93,7 +93,7 @@ class Flight:
 
     def admit(self, records: Sequence[Record], settled: Settled) -> Sent:
         """As many of the first ones as there is room for. Raises Overloaded when there is room for none."""
-        size = sum([record.size for record in records])
+        size = size_of(records)
         if self._records + len(records) > self._max_records or self._bytes + size > self._max_bytes:
             records, size = self._first_that_fit(records)
         return Sent(records, size, settled, perf_counter())
@@ -102,7 +102,7 @@ class Flight:
         """Enter so many of the first ones, which are in the client's hands now."""
         if taken < len(sent.records):
             sent.records = sent.records[:taken]
-            sent.size = sum([record.size for record in sent.records])
+            sent.size = size_of(sent.records)
         sent.open = taken
         self._records += taken
         self._attempts += taken

@@ -32,6 +32,7 @@ class LibrdkafkaPublisher:
         self._kafka, self._flight = kafka, flight
         self._ready = self._busy = False
         self._held: list[Sent] = []
+        self._land = flight.landed.append
         self._stopped = False
         self._stopping, self._quiet = Event(), Event()
 
@@ -126,9 +127,9 @@ class LibrdkafkaPublisher:
     def _landed(self, sent: Sent, place: int, error: KafkaError | None, message: Any) -> None:
         """Called by ``poll``, and by ``flush``."""
         if error is None:
-            self._flight.landed.append((sent, place, Published(message.partition(), message.offset())))
+            self._land((sent, place, Published(message.partition(), message.offset())))
         else:
-            self._flight.landed.append((sent, place, DeliveryFailed(_kind(error), error.str())))
+            self._land((sent, place, DeliveryFailed(_kind(error), error.str())))
 
     def _take_turn(self) -> None:
         self._hand_over_held()
