@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from loguru import logger
 
+from api.brake import Brake
 from api.errors import Overloaded, SpoolFull
 from api.link import Link
 from api.publisher import DeliveryFailed, Outcome, Publisher
@@ -20,7 +21,10 @@ _IDLE_SECONDS = 0.05
 _PROBE_SECONDS = 1.0
 _RENEWAL_SECONDS = 30.0
 _ADOPTION_SECONDS = 10.0
-_CHUNK = 500
+_CHUNK = 5_000  # records: turns of a busy loop are long, and a chunk takes several
+_CHUNK_BYTES = 8_000_000
+_ORPHANS = 500
+_SMALLER = 8  # times, for whoever looks for the record that Kafka refuses
 
 T = TypeVar("T")
 
@@ -33,13 +37,14 @@ class Drain:
         publisher: Publisher,
         spool: Spool,
         link: Link,
+        brake: Brake,
         next_seq: Callable[[], int],
         frontier: Callable[[], int],
     ) -> None:
-        self._publisher, self._spool, self._link = publisher, spool, link
+        self._publisher, self._spool, self._link, self._brake = publisher, spool, link, brake
         self._next_seq, self._frontier = next_seq, frontier
         self._adopt_at = 0.0
-        self._singly = 0  # so many of the next records go one by one
+        self._limit = _CHUNK
         self._renewing = asyncio.Lock()
 
     async def run(self) -> None:
@@ -69,8 +74,9 @@ class Drain:
         if not self._publisher.ready:
             return _IDLE_SECONDS
         if len(self._spool):
-            return await self._drain(_CHUNK if self._link.up and not self._singly else 1)
+            return await self._drain(self._limit if self._link.up else 1)
         self._link.works()
+        self._brake.release()
         if monotonic() < self._adopt_at:
             return _IDLE_SECONDS
         self._adopt_at = monotonic() + (0 if await self._adopt() else _ADOPTION_SECONDS)
@@ -84,31 +90,34 @@ class Drain:
     async def _drain(self, limit: int) -> float:
         """Publish the spool's oldest records; with ``limit`` 1 this is the probe."""
         try:
-            chunk = await self._spool.read(self._frontier(), limit)
+            chunk = await self._spool.read(self._frontier(), limit, _CHUNK_BYTES)
         except sqlite3.Error as error:
             logger.error("the spool cannot be read: {}", error)
             return _PROBE_SECONDS
         if not chunk:  # only records that are still being written, or must wait for an older one
             return _IDLE_SECONDS
         outcomes = await self._publish(chunk)
-        self._spool.remove(spooled for spooled, outcome in outcomes if isinstance(outcome, Published))
+        delivered = [spooled for spooled, outcome in outcomes if isinstance(outcome, Published)]
+        self._spool.remove(delivered)
+        self._brake.drained(len(delivered))
         failures = [outcome for _, outcome in outcomes if isinstance(outcome, DeliveryFailed)]
         if failures:
             return self._failed(chunk, failures)
         if len(outcomes) < len(chunk):
             return _PROBE_SECONDS
-        self._singly = max(self._singly - len(chunk), 0)
+        self._limit = min(2 * self._limit, _CHUNK)
         self._link.works()
         return 0
 
     def _failed(self, chunk: list[SpooledRecord], failures: list[DeliveryFailed]) -> float:
-        """A record that is refused takes others of its batch along; which one it is shows when each goes alone."""
+        """A record that is refused takes others of its batch along; which one it is shows when it goes alone."""
         worst = max(failures, key=lambda error: (error.permanent, not error.passing))
         if worst.permanent and len(chunk) == 1:
             self._spool.refuse(chunk[0], str(worst))
         elif worst.permanent:
-            self._singly = len(chunk)
+            self._limit = max(len(chunk) // _SMALLER, 1)
         self._link.fails(f"a record of the spool was not acknowledged: {worst}", client_is_suspect=not worst.passing)
+        self._brake.release()
         return 0 if worst.permanent else _PROBE_SECONDS
 
     async def _publish(self, chunk: list[SpooledRecord]) -> list[tuple[SpooledRecord, Outcome]]:
@@ -130,7 +139,7 @@ class Drain:
 
         False when there are none, or no room. A crash in between leaves them in both spools: a repeat is stored once.
         """
-        orphaned = await self._spool.read_orphan(_CHUNK)
+        orphaned = await self._spool.read_orphan(_ORPHANS)
         kept: list[tuple[SpooledRecord, asyncio.Future[SpoolBroken | None]]] = []
         with suppress(SpoolFull):
             for spooled in orphaned:

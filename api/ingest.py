@@ -91,7 +91,8 @@ class RegisterEvent(Ingest):
         self._admission.charge(call.key, 1)
         record = Arrival(call.request_id, call.traceparent).record(parse_event(body))
         receipt = Receipt(1)
-        self._intake.accept((record,), receipt, (0,))
+        waited = await self._intake.wait(1) if self._intake.must_wait else 0.0
+        self._intake.accept((record,), receipt, (0,), waited)
         (result,) = await receipt.results()
         if isinstance(result, GatewayError):
             return self.refusal(result, call.request_id)
@@ -117,7 +118,8 @@ class RegisterEvents(Ingest):
         self._admission.charge(call.key, len(events))
         records = await _records_or_errors(Arrival(call.request_id, call.traceparent), events, len(body))
         receipt = Receipt(len(records))
-        self._accept(records, receipt)
+        waited = await self._intake.wait(len(records)) if self._intake.must_wait else 0.0
+        self._accept(records, receipt, waited)
         results = await receipt.results()
         kinds = Counter(map(type, results))
         if results and all(issubclass(kind, Unavailable) for kind in kinds):
@@ -133,11 +135,11 @@ class RegisterEvents(Ingest):
             self._journal.answered(call.request_id, records, results)
         return Answer.of_events(records, results, event_id=next(iter(accepted), None))
 
-    def _accept(self, records: Sequence[Record | GatewayError], receipt: Receipt) -> None:
+    def _accept(self, records: Sequence[Record | GatewayError], receipt: Receipt, waited: float) -> None:
         good = {place: record for place, record in enumerate(records) if isinstance(record, Record)}
         if len(good) < len(records):
             receipt.settle({place: error for place, error in enumerate(records) if isinstance(error, GatewayError)})
-        self._intake.accept([*good.values()], receipt, [*good])
+        self._intake.accept([*good.values()], receipt, [*good], waited)
 
     def _refused_whole(self, results: Sequence[Result]) -> GatewayError:
         """One 503 for a batch that met nothing else: a client that reads no further than the status must know."""

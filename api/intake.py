@@ -11,6 +11,7 @@ from time import monotonic
 
 import msgspec
 
+from api.brake import Brake
 from api.drain import Drain
 from api.errors import GatewayError, InvalidEvent, Overloaded, SpoolFull, TooLarge, Unconfirmed, Undeliverable
 from api.link import Link
@@ -20,6 +21,7 @@ from api.record import SPOOLED, Published, Receipt, Record
 from api.spool import Spool, SpoolBroken
 
 _TICK_SECONDS = 0.05
+_BRAKES_SHARE = 0.25  # of the deadline: how long new events may wait for the spool to drain
 _DISKS_SHARE = 0.05  # of the deadline: what Kafka has not acknowledged by then goes to the spool in time
 
 
@@ -47,7 +49,8 @@ class Intake:
         self._waiting: dict[int, Waiting] = {}  # by their first numbers, which is also the order of their deadlines
         self._seq = 0
         self._link = Link(metrics)
-        self._drain = Drain(publisher, spool, self._link, self._next_seq, self._frontier)
+        self._brake = Brake(_BRAKES_SHARE * deadline_seconds)
+        self._drain = Drain(publisher, spool, self._link, self._brake, self._next_seq, self._frontier)
 
     @property
     def kafka_answers(self) -> bool:
@@ -69,15 +72,26 @@ class Intake:
         tasks = (self._watch_deadlines(), self._drain.run(), self._drain.renew_client())
         self._tasks = [asyncio.create_task(task) for task in tasks]
 
-    def accept(self, records: Sequence[Record], receipt: Receipt, places: Sequence[int]) -> None:
+    @property
+    def must_wait(self) -> bool:
+        """Kafka is back, and what is in the spool should go first, or others wait for that already."""
+        return (self._link.up and len(self._spool) > 0) or self._brake.holds_some
+
+    async def wait(self, events: int) -> float:
+        """Until it is the turn of so many new events; returns the seconds it took, at most a part of the deadline."""
+        began = monotonic()
+        await self._brake.wait(events)
+        return monotonic() - began
+
+    def accept(self, records: Sequence[Record], receipt: Receipt, places: Sequence[int], waited: float = 0.0) -> None:
         """Settle the records' places in ``receipt``: published, spooled, or why not.
 
-        That takes the deadline at most, and on a slow disk one fsync. The records belong together: none of them is
-        accepted before another that was given here earlier.
+        That takes the deadline at most, less what was ``waited``, and on a slow disk one fsync. The records belong
+        together: none of them is accepted before another that was given here earlier.
         """
         first, count = self._seq + 1, len(records)
         self._seq += count
-        due = monotonic() + self._ack_seconds
+        due = monotonic() + self._ack_seconds - waited
         waiting = Waiting(range(first, first + count), records, receipt, places, due, set())
         if not self._link.up:
             self._to_spool(waiting, range(count))

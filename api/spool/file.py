@@ -4,6 +4,7 @@ import fcntl
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
+from math import inf
 from os import replace
 from pathlib import Path
 from time import strftime
@@ -93,13 +94,22 @@ class SpoolFile:
             )  # fmt: skip
             transaction.executemany("INSERT OR REPLACE INTO refused VALUES (?, ?)", (refused or {}).items())
 
-    def read(self, before: int, limit: int) -> list[SpooledRecord]:
-        """The oldest records whose ``seq`` is below ``before``, in order, without those refused."""
+    def read(self, before: int, limit: int, most_bytes: float = inf) -> list[SpooledRecord]:
+        """The oldest records whose ``seq`` is below ``before``, in order, without those refused.
+
+        The one that exceeds ``most_bytes`` is the last.
+        """
         rows = self._database.execute(
             "SELECT * FROM records WHERE seq < ? AND seq NOT IN (SELECT seq FROM refused) ORDER BY seq LIMIT ?",
             (before, limit),
         )
-        return list(records(rows))
+        found, size = list[SpooledRecord](), 0
+        for spooled in records(rows):
+            found.append(spooled)
+            size += spooled.record.size
+            if size > most_bytes:
+                break
+        return found
 
     def keys(self) -> Iterator[bytes]:
         """Each record's key."""

@@ -109,11 +109,11 @@ class Spool:
         self._arriving.append((SpooledRecord(seq, record, now), stored))
         self._changed.set()
 
-    async def read(self, before: int, limit: int) -> list[SpooledRecord]:
-        """The oldest records below ``before`` that are on disk. Raises sqlite3.Error."""
+    async def read(self, before: int, limit: int, most_bytes: int) -> list[SpooledRecord]:
+        """The oldest records below ``before`` that are on disk, at least one. Raises sqlite3.Error."""
         removed = {*self._leaving, *self._refused}  # only the disk does not know yet
         try:
-            records = await self._on_disk(self._file.read, before, limit)
+            records = await self._on_disk(self._file.read, before, limit, most_bytes)
         except sqlite3.Error as error:
             self._suspect(error)
             raise
@@ -134,12 +134,12 @@ class Spool:
 
     def remove(self, delivered: Iterable[SpooledRecord]) -> None:
         """Drop records of the last ``read``, which the broker has; a crash before the commit sends them once more."""
-        for spooled in delivered:
-            if spooled.seq in self._read:
-                self._forget(spooled.record)
-                self._leaving.append(spooled.seq)
-                self._pace.step()
-                self._metrics.spool_drained.inc()
+        ours = [spooled for spooled in delivered if spooled.seq in self._read]
+        for spooled in ours:
+            self._forget(spooled.record)
+            self._leaving.append(spooled.seq)
+        self._pace.step(len(ours))
+        self._metrics.spool_drained.inc(len(ours))
         self._changed.set()
 
     def refuse(self, spooled: SpooledRecord, why: str) -> None:

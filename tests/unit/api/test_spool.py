@@ -25,7 +25,7 @@ async def test_a_second_gateway_with_the_same_path_takes_a_place_of_its_own(
     await first.start()
     await second.start()
     second.put(7, record(), lambda _: None)
-    assert await first.read(10**9, 10) == await first.read_orphan(10) == []
+    assert await first.read(10**9, 10, 10**9) == await first.read_orphan(10) == []
     assert {"spool.db", "spool-2.db"} <= set(os.listdir(tmp_path))
     await second.stop()
     assert [found.seq for found in await first.read_orphan(10)] == [7]
@@ -67,7 +67,7 @@ async def test_the_limit_is_kept_to_the_byte_and_freed_by_removal(tmp_path: Path
     with pytest.raises(SpoolFull):
         spool.put(3, record(), results.append)
     await eventually(lambda: len(results) == 2)
-    spool.remove(await spool.read(10**9, 1))
+    spool.remove(await spool.read(10**9, 1, 10**9))
     spool.put(3, record(), results.append)
     await eventually(lambda: len(results) == 3)
     await spool.stop()
@@ -83,8 +83,8 @@ async def test_a_removed_record_is_never_read_again(tmp_path: Path, metrics: Api
     for seq in range(5):
         spool.put(seq, record(f"event-{seq}"), results.append)
     await eventually(lambda: len(results) == 5)
-    spool.remove(await spool.read(10**9, 2))
-    assert [found.seq for found in await spool.read(10**9, 10)] == [2, 3, 4]
+    spool.remove(await spool.read(10**9, 2, 10**9))
+    assert [found.seq for found in await spool.read(10**9, 10, 10**9)] == [2, 3, 4]
     await spool.stop()
 
 
@@ -96,9 +96,9 @@ async def test_keys_are_held_until_their_last_record_leaves(tmp_path: Path, metr
         spool.put(seq, record(key=key), results.append)
     assert spool.holds(b"a")
     await eventually(lambda: len(results) == 3)
-    spool.remove(await spool.read(2, 10))
+    spool.remove(await spool.read(2, 10, 10**9))
     assert (spool.holds(b"a"), spool.holds(b"b")) == (True, False)
-    spool.remove(await spool.read(10, 10))
+    spool.remove(await spool.read(10, 10, 10**9))
     assert not spool.holds(b"a")
     assert sample(metrics.registry, "pipeline_spool_records") == 0
     assert sample(metrics.registry, "pipeline_spool_oldest_timestamp_seconds") == 0
@@ -155,12 +155,12 @@ async def test_a_file_that_is_damaged_meanwhile_is_set_aside_and_the_next_record
     other.close()
     await asyncio.to_thread(damage, tmp_path / "spool.db")
     with pytest.raises(sqlite3.DatabaseError):
-        await spool.read(10**9, 3000)
+        await spool.read(10**9, 3000, 10**9)
     await eventually(lambda: len(spool) == 0)
     spool.put(5000, record(), kept.append)
     await eventually(lambda: len(kept) == 3001)
     assert kept[-1] is None
-    assert [found.seq for found in await spool.read(10**9, 10)] == [5000]
+    assert [found.seq for found in await spool.read(10**9, 10, 10**9)] == [5000]
     assert any(".damaged-" in name for name in os.listdir(tmp_path))
     await spool.stop()
 
