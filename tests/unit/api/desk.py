@@ -33,7 +33,7 @@ class Desk(Started):
     def __init__(
         self, path: Path, kafka: PretendedKafka, metrics: ApiMetrics, deadline_seconds: float = 30, room: int = 10**6
     ) -> None:
-        self.path, self.kafka, self.metrics = path, kafka, metrics
+        self.path, self.kafka, self.metrics, self.deadline_seconds = path, kafka, metrics, deadline_seconds
         self.spool = Spool(path, room, metrics)
         self.intake = Intake(kafka, self.spool, deadline_seconds, metrics)
         self.receipts: list[Receipt] = []

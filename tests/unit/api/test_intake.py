@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from api.errors import Overloaded, SpoolFull, TooLarge, Unconfirmed, Undeliverable
 from api.metrics import ApiMetrics, ProducerError
 from api.publisher import DeliveryFailed
-from api.record import Published, Spooled
+from api.record import Published, Receipt, Record, Spooled
 from api.spool import SpoolFile
 from tests.unit.api.desk import Desk
 from tests.unit.api.pretended import PretendedKafka, eventually
@@ -179,6 +179,36 @@ async def test_a_refusal_is_blamed_on_no_record_before_it_went_alone_with_a_new_
     assert desk.count("spool_refused_records") == 1
     assert desk.count("spool_drained_total") == 2
     assert desk.intake.kafka_answers
+
+
+async def test_among_many_the_refused_one_is_found(desk: Desk) -> None:
+    receipts = desk.take(*(f"user-{number}" for number in range(100)))
+    desk.kafka.fail(ProducerError.TOO_LARGE)
+    assert [type((await receipt.results())[0]) for receipt in receipts] == [Spooled] * 100
+    await desk.drain_singly("event-71")
+    assert desk.count("spool_refused_records") == 1
+    assert desk.count("spool_drained_total") == 99
+    assert desk.intake.kafka_answers
+
+
+async def test_new_events_must_wait_while_the_spool_drains(cut_off: Desk) -> None:
+    await cut_off.spool_some("a", "b")
+    assert not cut_off.intake.must_wait  # for Kafka, nobody does
+    cut_off.kafka.ready = True
+    await eventually(lambda: cut_off.kafka.open)
+    cut_off.kafka.acknowledge()  # the probe
+    await eventually(lambda: cut_off.intake.must_wait)
+    await eventually(lambda: cut_off.kafka.open)
+    cut_off.kafka.acknowledge()
+    await eventually(lambda: not cut_off.intake.must_wait)
+    assert await cut_off.intake.wait(1) < cut_off.deadline_seconds
+
+
+async def test_what_an_event_has_waited_counts_against_its_deadline(desk: Desk) -> None:
+    desk.kafka.ready = False
+    receipt = Receipt(1)
+    desk.intake.accept([Record("event", b"a", b"{}", [])], receipt, [0], waited=desk.deadline_seconds)
+    assert [type(result) for result in await receipt.results()] == [Spooled]
 
 
 async def test_a_broken_disk_refuses_and_says_so(cut_off: Desk) -> None:
