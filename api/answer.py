@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any, Final, NamedTuple, Self
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, convert
 from pydantic_core import to_json
 from starlette.types import Send
 
@@ -29,11 +29,10 @@ class Answer(NamedTuple):
         return cls(status, _encode(_place(UNSET, record, result)), event_id=record.event_id)
 
     @classmethod
-    def of_events(
-        cls, records: Sequence[Record | GatewayError], results: Sequence[Result], event_id: str | None
-    ) -> Self:
-        body = b'{"results":%s}' % _encode([*map(_result, count(), records, results)])
-        return cls(200, body, event_id=event_id)
+    def of_events(cls, records: Sequence[Record | GatewayError], results: Sequence[Result]) -> Self:
+        told = [*map(_result, count(), records, results)]
+        event_id = next((each.event_id for each in told if isinstance(each, _Place)), None)
+        return cls(200, b'{"results":%s}' % _encode(told), event_id=event_id)
 
     @classmethod
     def refusal(cls, error: GatewayError, request_id: bytes) -> Self:
@@ -75,6 +74,24 @@ class _Rejection(msgspec.Struct, gc=False):
     problem: msgspec.Raw
 
 
+class Told(msgspec.Struct, gc=False):
+    """What an answer says of an event it accepts."""
+
+    event_id: str
+    status: str
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+
+
+def accepted(answer: bytes) -> list[Told]:
+    """What an answer says of the events it accepts."""
+    results = _OF_MANY.decode(answer).results
+    if results is None:
+        return [_OF_ONE.decode(answer)]
+    return [convert(each, Told) for each in results if "event_id" in each]
+
+
 def _result(index: int, record: Record | GatewayError, result: Result) -> _Place | _Rejection:
     """What a batch's answer says of one event."""
     if isinstance(result, GatewayError):
@@ -89,4 +106,10 @@ def _place(index: int | UnsetType, record: Record, result: Accepted) -> _Place:
     return _Place(index, record.event_id, "spooled", UNSET, UNSET, UNSET)
 
 
+class _Many(msgspec.Struct):
+    results: list[dict[str, Any]] | None = None
+
+
 _encode: Final = msgspec.json.Encoder().encode
+_OF_ONE: Final = msgspec.json.Decoder(Told)
+_OF_MANY: Final = msgspec.json.Decoder(_Many)

@@ -97,10 +97,11 @@ class RegisterEvent(Ingest):
         if isinstance(result, GatewayError):
             return self.refusal(result, call.request_id)
         self._count(type(result))
-        self._recent.note(call.request_id, {record.event_id: result})
         if self._journal.on:
             self._journal.answered(call.request_id, [record], [result])
-        return Answer.of_event(record, result)
+        answer = Answer.of_event(record, result)
+        self._recent.note(call.request_id, answer.body, 1)
+        return answer
 
 
 class RegisterEvents(Ingest):
@@ -124,16 +125,12 @@ class RegisterEvents(Ingest):
         kinds = Counter(map(type, results))
         if results and all(issubclass(kind, Unavailable) for kind in kinds):
             return self.refusal(self._refused_whole(results), call.request_id)
-        accepted = {
-            record.event_id: result
-            for record, result in zip(records, results, strict=True)
-            if isinstance(record, Record) and not isinstance(result, GatewayError)
-        }
         self._count_all(kinds)
-        self._recent.note(call.request_id, accepted)
         if self._journal.on:
             self._journal.answered(call.request_id, records, results)
-        return Answer.of_events(records, results, event_id=next(iter(accepted), None))
+        answer = Answer.of_events(records, results)
+        self._recent.note(call.request_id, answer.body, sum(kinds[kind] for kind in _OUTCOMES))
+        return answer
 
     def _accept(self, records: Sequence[Record | GatewayError], receipt: Receipt, waited: float) -> None:
         good = {place: record for place, record in enumerate(records) if isinstance(record, Record)}

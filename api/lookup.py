@@ -1,6 +1,5 @@
 """Where an event is: what this process remembers of it, and what PostgreSQL knows."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
@@ -12,11 +11,10 @@ from msgspec.structs import asdict
 from psycopg.rows import class_row
 from pydantic import BaseModel, SecretStr
 
+from api.answer import Told, accepted
 from api.errors import Unavailable
-from api.record import Accepted, Published
-from contract.topics import EVENTS
 
-_Request = tuple[Mapping[str, Accepted], float, bytes]  # what became of its events, when it was answered, its id
+_Answered = tuple[bytes, float, bytes]  # what was answered, when, and the request's id
 
 _REMEMBERED = 50_000
 _CONNECT_SECONDS = 3
@@ -45,40 +43,39 @@ class Recent:
         self._generation = most // 2
         self._young, self._old = _Generation(), _Generation()
 
-    def note(self, request_id: bytes, places: Mapping[str, Accepted]) -> None:
-        """Remember where these events of a request are, by their ids."""
-        self._young.note((places, time(), request_id))
+    def note(self, request_id: bytes, answer: bytes, events: int) -> None:
+        """Remember an answer, by which so many events were accepted."""
+        self._young.note((answer, time(), request_id), events)
         if self._young.events > self._generation:
             self._old, self._young = self._young, _Generation()
 
     def place(self, event_id: UUID) -> EventPlace:
-        request = self._young.find(str(event_id)) or self._old.find(str(event_id))
-        if request is None:
-            return EventPlace(event_id=event_id, status="unknown")
-        places, answered_at, request_id = request
-        where: dict[str, Any] = {"status": "spooled"}
-        if isinstance(found := places[str(event_id)], Published):
-            where = {"status": "published", "topic": EVENTS.name, **asdict(found)}
-        return EventPlace(event_id=event_id, answered_at=_utc(answered_at), request_id=request_id.decode(), **where)
+        return self._young.find(event_id) or self._old.find(event_id) or EventPlace(event_id=event_id, status="unknown")
 
 
 class _Generation:
-    """Requests, and an index of their events that is made when somebody asks: most are never asked for."""
+    """Answers, and an index of their events that is made when somebody asks: most are never asked for.
+
+    What an answer was made from is let go: a thousand things of a batch would crowd out what the next one needs.
+    """
 
     def __init__(self) -> None:
         self.events = 0
-        self._noted: list[_Request] = []
-        self._index: dict[str, _Request] = {}
+        self._noted: list[_Answered] = []
+        self._index: dict[str, tuple[Told, float, bytes]] = {}
 
-    def note(self, request: _Request) -> None:
-        self._noted.append(request)
-        self.events += len(request[0])
+    def note(self, answered: _Answered, events: int) -> None:
+        self._noted.append(answered)
+        self.events += events
 
-    def find(self, event_id: str) -> _Request | None:
-        for request in self._noted:
-            self._index |= dict.fromkeys(request[0], request)
+    def find(self, event_id: UUID) -> EventPlace | None:
+        for answer, answered_at, request_id in self._noted:
+            self._index |= {told.event_id: (told, answered_at, request_id) for told in accepted(answer)}
         self._noted.clear()
-        return self._index.get(event_id)
+        if (found := self._index.get(str(event_id))) is None:
+            return None
+        told, answered_at, request_id = found
+        return EventPlace(**asdict(told), answered_at=_utc(answered_at), request_id=request_id.decode())
 
 
 class Lookup:
