@@ -71,9 +71,13 @@ def _measure(chosen: list[Case], rounds: int, seconds: float) -> Results:
 
 
 def _in_turns(group: list[Case], place: Laboratory, seconds: float) -> list[Sample]:
-    """A sample of each. One alone is measured in one go; more of them in slices of a second, forth and back."""
+    """A sample of each. One alone is measured in one go; more of them in slices of a second, forth and back.
+
+    Before the slices one is thrown away: the first would pay alone for what the case before has left to do.
+    """
     if len(group) == 1:
         return [group[0].measurement.measure(place, seconds)]
+    group[-1].measurement.measure(place, 1)
     slices: list[list[Sample]] = [[] for _ in group]
     for turn in range(round(seconds)):
         for case, own in list(zip(group, slices, strict=True))[:: -1 if turn % 2 else 1]:
