@@ -66,6 +66,7 @@ class LibrdkafkaPublisher:
 
     async def renew(self) -> None:
         await self._forget_layout()
+        self._hand_over_held()  # to the one that is given up: they are open as well
         given_up, self._producer = self._producer, self._connect()
         given_up.purge()
         await asyncio.to_thread(given_up.flush, 1)

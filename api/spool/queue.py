@@ -110,7 +110,10 @@ class Spool:
         self._changed.set()
 
     async def read(self, before: int, limit: int, most_bytes: int) -> list[SpooledRecord]:
-        """The oldest records below ``before`` that are on disk, at least one. Raises sqlite3.Error."""
+        """The oldest records below ``before`` that are on disk; the one that exceeds ``most_bytes`` is the last.
+
+        Raises sqlite3.Error.
+        """
         removed = {*self._leaving, *self._refused}  # only the disk does not know yet
         try:
             records = await self._on_disk(self._file.read, before, limit, most_bytes)

@@ -37,9 +37,10 @@ async def test_who_has_never_been_idle_is_not_closed(connection: Connection) -> 
     assert connection.closed == 0
 
 
-async def test_who_has_something_to_do_again_is_not_closed(connection: Connection) -> None:
+@pytest.mark.parametrize("how", ["end", "stop"], ids=["something to do again", "lost"])
+async def test_who_is_no_longer_idle_is_not_closed(connection: Connection, how: str) -> None:
     connection.idle.begin()
-    connection.idle.end()
+    getattr(connection.idle, how)()
     await asyncio.sleep(4 * SECONDS)
     assert connection.closed == 0
 
@@ -53,10 +54,3 @@ async def test_each_time_counts_from_its_own_begin(connection: Connection) -> No
     connection.idle.begin()
     await asyncio.sleep(4 * SECONDS)
     assert connection.closed == 1
-
-
-async def test_a_lost_connection_is_left_alone(connection: Connection) -> None:
-    connection.idle.begin()
-    connection.idle.stop()
-    await asyncio.sleep(2 * SECONDS)
-    assert connection.closed == 0

@@ -33,6 +33,7 @@ NOT_PLAIN: dict[str, Sequence[bytes]] = {
     "a body that comes later": [post(b"x" * 10)[:-10], b"x" * 10],
     "a body in pieces": [post(b"x" * 30)[:-25], b"x" * 20, b"x" * 5],
     "a body that never comes": [post(b"x" * 10)[:-5]],
+    "chunks that break off": [CHUNKED + b"3\r\nabc\r\nnonsense\r\n"],
     "chunks that come later": [CHUNKED + b"3\r\nabc\r\n", b"2\r\nde\r\n0\r\n\r\n"],
     "a body of a megabyte": [post(b"x" * 1_000_000)],
     "who asks first": [post(b"x" * 10, more="expect: 100-continue\r\n")[:-10], b"x" * 10],
