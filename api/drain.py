@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -13,7 +13,7 @@ from loguru import logger
 from api.brake import Brake
 from api.errors import Overloaded, SpoolFull
 from api.link import Link
-from api.publisher import DeliveryFailed, Outcome, Publisher
+from api.publisher import DeliveryFailed, Outcome, Publisher, Sent
 from api.record import Published
 from api.spool import Spool, SpoolBroken, SpooledRecord
 
@@ -122,17 +122,20 @@ class Drain:
 
     async def _publish(self, chunk: list[SpooledRecord]) -> list[tuple[SpooledRecord, Outcome]]:
         """In order, up to the first that cannot be handed over; returns what became of those before it."""
-        outcomes = [asyncio.get_running_loop().create_future() for _ in chunk]
         records, taken = [spooled.record for spooled in chunk], 0
+        parts: list[asyncio.Future[Mapping[int, Outcome]]] = []
         while taken < len(records):
+            part: asyncio.Future[Mapping[int, Outcome]] = asyncio.get_running_loop().create_future()
             try:
-                taken += self._publisher.send(records[taken:], partial(_resolve_all, outcomes[taken:]))
+                taken += len(self._publisher.send(records[taken:], partial(_resolve_all, part)).records)
             except Overloaded:
                 break
             except DeliveryFailed as error:
-                outcomes[taken].set_result(error)
+                part.set_result({0: error})
                 taken += 1
-        return [(spooled, await outcome) for spooled, outcome in zip(chunk[:taken], outcomes, strict=False)]
+            parts.append(part)
+        outcomes = [outcome for part in parts for _, outcome in sorted((await part).items())]
+        return [*zip(chunk, outcomes, strict=False)]
 
     async def _adopt(self) -> bool:
         """Take records over from a gateway that is gone; behind them newer ones of their keys queue, as behind ours.
@@ -151,9 +154,8 @@ class Drain:
         return bool(safe)
 
 
-def _resolve_all(futures: Sequence["asyncio.Future[Outcome]"], outcomes: Mapping[int, Outcome]) -> None:
-    for place, outcome in outcomes.items():
-        _resolve(futures[place], outcome)
+def _resolve_all(part: "asyncio.Future[Mapping[int, Outcome]]", sent: Sent) -> None:
+    _resolve(part, sent.outcomes)
 
 
 def _resolve(future: "asyncio.Future[T]", result: T) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from loguru import logger
 from starlette.types import Receive, Scope, Send
@@ -18,7 +18,7 @@ from api.intake import Intake
 from api.journal import Journal
 from api.lookup import Recent
 from api.metrics import ApiMetrics, HandlerMetrics, Outcome
-from api.record import Arrival, Published, Receipt, Record, Result, Spooled
+from api.record import Arrival, Published, Receipt, Record, Result, Spooled, are_all
 from api.turns import in_turns
 from contract.plain import Reading
 
@@ -92,7 +92,7 @@ class RegisterEvent(Ingest):
         record = Arrival(call.request_id, call.traceparent).record(parse_event(body))
         receipt = Receipt(1)
         waited = await self._intake.wait(1) if self._intake.must_wait else 0.0
-        self._intake.accept((record,), receipt, (0,), waited)
+        self._intake.accept((record,), receipt, _ALONE, waited)
         (result,) = await receipt.results()
         if isinstance(result, GatewayError):
             return self.refusal(result, call.request_id)
@@ -118,6 +118,7 @@ class RegisterEvents(Ingest):
         events = await split(body, call.media_type, self._most_events)
         self._admission.charge(call.key, len(events))
         records = await _records_or_errors(Arrival(call.request_id, call.traceparent), events, len(body))
+        del body, events  # a thousand things that would crowd out what the next request needs, while this one waits
         receipt = Receipt(len(records))
         waited = await self._intake.wait(len(records)) if self._intake.must_wait else 0.0
         self._accept(records, receipt, waited)
@@ -133,9 +134,11 @@ class RegisterEvents(Ingest):
         return answer
 
     def _accept(self, records: Sequence[Record | GatewayError], receipt: Receipt, waited: float) -> None:
+        if are_all(records, Record):
+            self._intake.accept(records, receipt, range(len(records)), waited)
+            return
         good = {place: record for place, record in enumerate(records) if isinstance(record, Record)}
-        if len(good) < len(records):
-            receipt.settle({place: error for place, error in enumerate(records) if isinstance(error, GatewayError)})
+        receipt.settle({place: error for place, error in enumerate(records) if isinstance(error, GatewayError)})
         self._intake.accept([*good.values()], receipt, [*good], waited)
 
     def _refused_whole(self, results: Sequence[Result]) -> GatewayError:
@@ -153,9 +156,8 @@ async def _records_or_errors(
     arrival: Arrival, events: Sequence[Reading | GatewayError], size: int
 ) -> Sequence[Record | GatewayError]:
     """All at once in the usual case, which is a body of no more than a megabyte whose events are all good."""
-    good = [event for event in events if isinstance(event, Reading)]
-    if size <= AT_ONCE_BYTES and len(good) == len(events):
-        records = arrival.records(good)
+    if size <= AT_ONCE_BYTES and are_all(events, Reading):
+        records = arrival.records(events)
         if records is not None:
             return records
     return await in_turns(partial(_record_or_error, arrival), events)
@@ -170,4 +172,5 @@ def _record_or_error(arrival: Arrival, event: Reading | GatewayError) -> Record 
         return error
 
 
+_ALONE: Final = range(1)
 _OUTCOMES: dict[type[Result], Outcome] = {Published: Outcome.PUBLISHED, Spooled: Outcome.SPOOLED}

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from time import monotonic
+from typing import cast
 
 import msgspec
 
@@ -16,7 +17,7 @@ from api.drain import Drain
 from api.errors import GatewayError, InvalidEvent, Overloaded, SpoolFull, TooLarge, Unconfirmed, Undeliverable
 from api.link import Link
 from api.metrics import ApiMetrics, ProducerError
-from api.publisher import DeliveryFailed, Outcome, Publisher
+from api.publisher import DeliveryFailed, Outcome, Publisher, Sent
 from api.record import SPOOLED, Published, Receipt, Record
 from api.spool import Spool, SpoolBroken
 
@@ -28,7 +29,7 @@ _DISKS_SHARE = 0.05  # of the deadline: what Kafka has not acknowledged by then 
 class Waiting(msgspec.Struct, eq=False, gc=False):
     """Events of one request: whose answer they are, their places in it, and how long it may take.
 
-    ``open`` are those in Kafka's hands, ``sent`` how many of the first ones ever were.
+    Those that were ``sent`` may be in Kafka, whatever else becomes of them.
     """
 
     seqs: Sequence[int]
@@ -36,8 +37,17 @@ class Waiting(msgspec.Struct, eq=False, gc=False):
     receipt: Receipt
     places: Sequence[int]
     deadline: float
-    open: set[int]
-    sent: int = 0
+    sent: bool = False
+
+    def part(self, which: Sequence[int]) -> "Waiting":
+        seqs, records = [self.seqs[place] for place in which], [self.records[place] for place in which]
+        return Waiting(seqs, records, self.receipt, [self.places[place] for place in which], self.deadline)
+
+    def settle(self, outcomes: Mapping[int, Published]) -> None:
+        """By places among these events."""
+        if self.places != range(len(self.places)):
+            outcomes = {self.places[place]: outcome for place, outcome in outcomes.items()}
+        self.receipt.settle(outcomes)
 
 
 class Intake:
@@ -46,7 +56,8 @@ class Intake:
     def __init__(self, publisher: Publisher, spool: Spool, deadline_seconds: float, metrics: ApiMetrics) -> None:
         self._publisher, self._spool, self._metrics = publisher, spool, metrics
         self._ack_seconds = (1 - _DISKS_SHARE) * deadline_seconds
-        self._waiting: dict[int, Waiting] = {}  # by their first numbers, which is also the order of their deadlines
+        self._waiting: dict[Sent, Waiting] = {}  # in the order of arrival, which is also that of their deadlines
+        self._late: dict[Sent, Sequence[int]] = {}  # places of records whose deadline has passed: the spool has them
         self._seq = 0
         self._link = Link(metrics)
         self._brake = Brake(_BRAKES_SHARE * deadline_seconds)
@@ -92,7 +103,7 @@ class Intake:
         first, count = self._seq + 1, len(records)
         self._seq += count
         due = monotonic() + self._ack_seconds - waited
-        waiting = Waiting(range(first, first + count), records, receipt, places, due, set())
+        waiting = Waiting(range(first, first + count), records, receipt, places, due)
         if not self._link.up:
             self._to_spool(waiting, range(count))
         elif len(self._spool):
@@ -106,8 +117,8 @@ class Intake:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._publisher.stop(seconds)
-        for waiting in list(self._waiting.values()):
-            self._give_up(waiting)
+        for sent in list(self._waiting):
+            self._give_up(sent)
         await self._spool.stop()
 
     def _part(self, waiting: Waiting) -> None:
@@ -117,59 +128,58 @@ class Intake:
         self._to_spool(waiting, behind)
         ahead = sorted({*range(len(keys))}.difference(behind))
         if ahead:
-            seqs, records, places = (
-                [of[place] for place in ahead] for of in (waiting.seqs, waiting.records, waiting.places)
-            )
-            self._publish(Waiting(seqs, records, waiting.receipt, places, waiting.deadline, set()))
+            self._publish(waiting.part(ahead))
 
     def _publish(self, waiting: Waiting) -> None:
-        records = waiting.records
-        while waiting.sent < len(records):
-            start = waiting.sent
-            try:
-                taken = self._publisher.send(records[start:], partial(self._settled, waiting, start))
-            except Overloaded as error:
-                waiting.receipt.settle(dict.fromkeys(waiting.places[start:], error.with_traceback(None)))
-                break
-            except DeliveryFailed as error:
-                if not error.permanent:
-                    self._link.fails(str(error), client_is_suspect=not error.passing)
-                    self._to_spool(waiting, range(start, len(records)))
-                    break
-                waiting.receipt.settle({waiting.places[start]: _refusal(error)})
-                taken = 1  # and done with
-            else:
-                waiting.open.update(range(start, start + taken))
-            waiting.sent += taken
-        if waiting.open:
-            self._waiting[waiting.seqs[0]] = waiting
+        left: Waiting | None = waiting
+        while left:
+            left = self._publish_first(left)
 
-    def _settled(self, waiting: Waiting, start: int, outcomes: Mapping[int, Outcome]) -> None:
-        """``outcomes`` are of the records from ``start`` on."""
-        if start:
-            outcomes = {start + place: outcome for place, outcome in outcomes.items()}
-        if not outcomes.keys() <= waiting.open:
-            outcomes = self._in_time(waiting, outcomes)
-        waiting.open.difference_update(outcomes)
-        places = waiting.places
-        published = {places[place]: outcome for place, outcome in outcomes.items() if isinstance(outcome, Published)}
-        if len(published) < len(outcomes):
-            self._failed(waiting, outcomes)
-        waiting.receipt.settle(published)
-        if not waiting.open:
-            self._waiting.pop(waiting.seqs[0], None)
+    def _publish_first(self, waiting: Waiting) -> Waiting | None:
+        """As many as the client takes at once; returns the others, which may be tried next."""
+        try:
+            sent = self._publisher.send(waiting.records, self._settled)
+        except Overloaded as error:
+            waiting.receipt.settle(dict.fromkeys(waiting.places, error.with_traceback(None)))
+            return None
+        except DeliveryFailed as error:
+            return self._refused_at_once(waiting, error)
+        taken, count = len(sent.records), len(waiting.records)
+        self._waiting[sent] = first = waiting if taken == count else waiting.part(range(taken))
+        first.sent = True
+        return waiting.part(range(taken, count)) if taken < count else None
 
-    def _in_time(self, waiting: Waiting, outcomes: Mapping[int, Outcome]) -> Mapping[int, Outcome]:
-        """Without those whose deadline has passed: they are in the spool by now."""
-        late = outcomes.keys() - waiting.open
-        self._metrics.late_acks.inc(sum(isinstance(outcomes[place], Published) for place in late))
-        return {place: outcome for place, outcome in outcomes.items() if place not in late}
+    def _refused_at_once(self, waiting: Waiting, error: DeliveryFailed) -> Waiting | None:
+        """The first of them, before it left."""
+        if not error.permanent:
+            self._link.fails(str(error), client_is_suspect=not error.passing)
+            self._to_spool(waiting, range(len(waiting.records)))
+            return None
+        waiting.receipt.settle({waiting.places[0]: _refusal(error)})
+        count = len(waiting.records)
+        return waiting.part(range(1, count)) if count > 1 else None
 
-    def _failed(self, waiting: Waiting, outcomes: Mapping[int, Outcome]) -> None:
-        for place, outcome in outcomes.items():
-            if isinstance(outcome, DeliveryFailed):
-                self._link.fails(str(outcome), client_is_suspect=not outcome.passing)
-                self._to_spool(waiting, (place,))
+    def _settled(self, sent: Sent) -> None:
+        if waiting := self._waiting.pop(sent, None):
+            self._share_out(waiting, sent.outcomes, failed=sent.failed)
+        else:
+            late = self._late.pop(sent)
+            self._metrics.late_acks.inc(sum(isinstance(sent.outcomes[place], Published) for place in late))
+
+    def _give_up(self, sent: Sent) -> None:
+        waiting, outcomes = self._waiting.pop(sent), sent.outcomes.copy()
+        self._late[sent] = late = sorted({*range(len(waiting.records))}.difference(outcomes))
+        self._share_out(waiting, outcomes, failed=sent.failed, late=late)
+
+    def _share_out(
+        self, waiting: Waiting, outcomes: Mapping[int, Outcome], *, failed: bool, late: Sequence[int] = ()
+    ) -> None:
+        """What Kafka has is done with; the others go to the spool, in their order."""
+        published, failures = _parted(outcomes) if failed else (cast(Mapping[int, Published], outcomes), {})
+        waiting.settle(published)
+        for error in failures.values():
+            self._link.fails(str(error), client_is_suspect=not error.passing)
+        self._to_spool(waiting, sorted((*failures, *late)))
 
     def _to_spool(self, waiting: Waiting, places: Iterable[int]) -> None:
         for place in places:
@@ -186,7 +196,7 @@ class Intake:
             self._refuse(waiting, place, error)
 
     def _refuse(self, waiting: Waiting, place: int, error: GatewayError) -> None:
-        if place < waiting.sent:  # Kafka may hold it all the same, and then "not accepted" would be a lie
+        if waiting.sent:  # Kafka may hold it all the same, and then "not accepted" would be a lie
             error = Unconfirmed(
                 "Kafka has not acknowledged the event, and the disk buffer could not take it. Send it again with"
                 f" event_id {waiting.records[place].event_id}: a repeat is stored once.",
@@ -194,18 +204,12 @@ class Intake:
             )
         waiting.receipt.settle({waiting.places[place]: error})
 
-    def _give_up(self, waiting: Waiting) -> None:
-        late = sorted(waiting.open)
-        waiting.open.clear()
-        del self._waiting[waiting.seqs[0]]
-        self._to_spool(waiting, late)
-
     def _next_seq(self) -> int:
         self._seq += 1
         return self._seq
 
     def _frontier(self) -> int:
-        return next(iter(self._waiting), self._seq + 1)
+        return next((waiting.seqs[0] for waiting in self._waiting.values()), self._seq + 1)
 
     async def _watch_deadlines(self) -> None:
         while True:
@@ -214,9 +218,14 @@ class Intake:
 
     def _expire(self, now: float) -> None:
         """Not in the task, which would keep the last request it saw while it sleeps."""
-        while self._waiting and (oldest := next(iter(self._waiting.values()))).deadline <= now:
+        while self._waiting and self._waiting[oldest := next(iter(self._waiting))].deadline <= now:
             self._link.fails(f"no ack within {self._ack_seconds:g} s")
             self._give_up(oldest)
+
+
+def _parted(outcomes: Mapping[int, Outcome]) -> tuple[Mapping[int, Published], Mapping[int, DeliveryFailed]]:
+    failures = {place: error for place, error in outcomes.items() if isinstance(error, DeliveryFailed)}
+    return {place: it for place, it in outcomes.items() if isinstance(it, Published)}, failures
 
 
 def _refusal(error: DeliveryFailed) -> GatewayError:

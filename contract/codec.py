@@ -20,7 +20,7 @@ from contract.plain import (
     NOT_PLAIN,
     Reading,
     StoredReading,
-    any_suspicious,
+    any_deep,
     check,
     check_all,
     check_instant,
@@ -106,7 +106,7 @@ def encode_all(events: Sequence[Reading], received_at: str) -> list[bytes] | Non
     except RecursionError:
         return None
     texts, end = lines.splitlines(), b',"received_at":"%s"}' % received_at.encode()
-    return None if any_suspicious(texts) else [text[:-1] + end for text in texts]
+    return None if has_nul(lines) or any_deep(texts) else [text[:-1] + end for text in texts]
 
 
 def decode(value: bytes) -> StoredReading:
@@ -131,7 +131,7 @@ def decode_all(values: Sequence[bytes]) -> list[StoredReading] | None:
             check_instant(text)
     except NOT_PLAIN:
         return None
-    return None if any_suspicious(values) else events
+    return None if has_nul(b"".join(values)) or any_deep(values) else events
 
 
 def _judge(definition: type[Event], text: bytes) -> None:

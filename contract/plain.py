@@ -83,9 +83,9 @@ def is_suspicious(text: bytes) -> bool:
     return has_nul(text) or (len(text) > _SHALLOW and _is_deep(text))
 
 
-def any_suspicious(texts: Sequence[bytes]) -> bool:
-    """Likewise of many."""
-    return has_nul(b"".join(texts)) or any(_is_deep(text) for text in texts if len(text) > _SHALLOW)
+def any_deep(texts: Sequence[bytes]) -> bool:
+    """Whether one of them may be nested too deeply."""
+    return any(_is_deep(text) for text in texts if len(text) > _SHALLOW)
 
 
 def has_nul(text: bytes) -> bool:

@@ -7,12 +7,18 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from stack.ports import Ports
 from stack.stack import Stack
 
 # A shell that starts a job in the background has it ignore SIGINT, and every program a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Hypothesis fails a test that is slow, and so would a busy machine.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

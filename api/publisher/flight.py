@@ -1,13 +1,13 @@
 """Records in flight: how many there may be, and how their acks get from a client's thread to the event loop.
 
-Neither client bounds its buffer the way a gateway must, and both call back on a thread of their own. Acks cross in a
-deque that one wake-up empties, however many came meanwhile: a call_soon_threadsafe for each would cost more than the
-ack itself. Records that were handed over together share what is kept of them.
+Neither client bounds its buffer the way a gateway must, and both call back on a thread of their own. One wake-up looks
+into all that has landed, however much came meanwhile: a call_soon_threadsafe for each ack would cost more than the ack
+itself. Records that were handed over together share what is kept of them.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import accumulate, takewhile
 from time import perf_counter, time
@@ -40,30 +40,42 @@ class DeliveryFailed(Exception):
 
 Outcome = Published | DeliveryFailed
 
-Settled = Callable[[Mapping[int, Outcome]], None]
-"""Called on the event loop with outcomes by places among the records that were sent; each place comes once."""
-
 
 class Sent(msgspec.Struct, eq=False, gc=False):
-    """Records that are handed over together, ``at`` by ``perf_counter``; ``open`` are not settled yet."""
+    """Records that are handed over together, ``at`` by ``perf_counter``, and by their places what became of them.
+
+    ``land`` and ``fail`` are for the client, on whatever thread, and show when the flight is woken; each place comes
+    once. ``settled`` is called on the event loop when all of them are there.
+    """
 
     records: Sequence[Record]
     size: int
-    settled: Settled
+    settled: "Settled"
     at: float
-    open: int = 0
+    landed: "deque[Sent]"
+    outcomes: dict[int, Outcome] = {}
+    failed: bool = False  # some did
+    counted: int = 0  # of the outcomes
+    noted: bool = False  # among the landed
+
+    def land(self, place: int, outcome: Outcome) -> None:
+        self.outcomes[place] = outcome
+        if not self.noted:
+            self.noted = True
+            self.landed.append(self)
+
+    def fail(self, place: int, failure: DeliveryFailed) -> None:
+        self.failed = True  # first: whoever sees the outcome must know
+        self.land(place, failure)
 
 
-Landed = tuple[Sent, int, Outcome]
-"""One of the records that were sent, by its place, and what became of it."""
-
-_Turn = dict[Sent, dict[int, Outcome]]
+Settled = Callable[[Sent], None]
 
 
 class Flight:
-    """The books of what was sent and is not yet settled. On the event loop, but for ``land``.
+    """The books of what was sent and is not yet settled. On the event loop, but for ``wake``.
 
-    The bytes of records that were sent together count until the last of them is settled.
+    The bytes of records that were sent together count until the last of them has landed.
     """
 
     def __init__(self, max_records: int, max_bytes: int, metrics: ApiMetrics) -> None:
@@ -72,7 +84,7 @@ class Flight:
         self._last_ack = 0.0
         self._acks = Notes(self._enter, metrics.before_scrape)
         self._pace = Pace()
-        self.landed: deque[Landed] = deque()
+        self._landed = deque[Sent]()
         self._armed = False
         metrics.attempts.set_function(lambda: self._attempts)
         metrics.acked.set_function(lambda: self._acked)
@@ -83,7 +95,7 @@ class Flight:
         metrics.inflight_bytes.set_function(lambda: self._bytes)
 
     def open(self) -> None:
-        """Must be called on the event loop before the first ``land``."""
+        """Must be called on the event loop before the first ``wake``."""
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -96,14 +108,13 @@ class Flight:
         size = size_of(records)
         if self._records + len(records) > self._max_records or self._bytes + size > self._max_bytes:
             records, size = self._first_that_fit(records)
-        return Sent(records, size, settled, perf_counter())
+        return Sent(records, size, settled, perf_counter(), self._landed)
 
     def begin(self, sent: Sent, taken: int) -> None:
         """Enter so many of the first ones, which are in the client's hands now."""
         if taken < len(sent.records):
             sent.records = sent.records[:taken]
             sent.size = size_of(sent.records)
-        sent.open = taken
         self._records += taken
         self._attempts += taken
         self._bytes += sent.size
@@ -114,35 +125,27 @@ class Flight:
         self._metrics.errors.labels(failure.kind).inc()
         return failure
 
-    def land(self, landed: Iterable[Landed]) -> None:
-        """Settle records, from whatever thread."""
-        self.landed.extend(landed)
-        self.wake()
-
     def wake(self) -> None:
-        """Settle what was put into ``landed`` before, from whatever thread."""
+        """Have the event loop settle what has landed, from whatever thread."""
         if not self._armed:
             self._armed = True
             with suppress(RuntimeError):  # the loop has closed: nobody waits any more
                 self._loop.call_soon_threadsafe(self.settle)
 
     def settle(self) -> None:
-        """Settle all that has landed."""
+        """Count all that has landed, and settle what is complete by that."""
         self._armed = False  # first, so that whatever lands from here on wakes the loop again
-        landed, last = self.landed, None
-        turn: _Turn = {}
-        failed: dict[Sent, int] = {}
-        while landed:
-            sent, place, outcome = landed.popleft()
-            if sent is not last:  # neighbours in a request are neighbours here
-                last, outcomes = sent, turn.setdefault(sent, {})
-            outcomes[place] = outcome
-            if isinstance(outcome, DeliveryFailed):
-                failed[sent] = failed.get(sent, 0) + 1
-                self._metrics.errors.labels(outcome.kind).inc()
-        self._count(turn, failed)
-        for sent, outcomes in turn.items():
-            sent.settled(outcomes)
+        now, before, complete = perf_counter(), self._acked, list[Sent]()
+        while self._landed:
+            sent = self._landed.popleft()
+            sent.noted = False  # first, likewise
+            if (new := len(sent.outcomes) - sent.counted) and self._count(sent, new, now):
+                complete.append(sent)
+        if self._acked > before:
+            self._pace.step(self._acked - before)
+            self._last_ack = time()
+        for sent in complete:
+            sent.settled(sent)
 
     def _first_that_fit(self, records: Sequence[Record]) -> tuple[Sequence[Record], int]:
         few = records[: max(self._max_records - self._records, 0)]
@@ -153,26 +156,29 @@ class Flight:
             raise Overloaded("Too many events are waiting for Kafka.", retry_after=wait)
         return few[: len(sizes)], sizes[-1]
 
-    def _count(self, turn: _Turn, failed: Mapping[Sent, int]) -> None:
-        now, before = perf_counter(), self._acked
-        for sent, outcomes in turn.items():
-            landed = len(outcomes)
-            self._records -= landed
-            sent.open -= landed
-            if not sent.open:
-                self._bytes -= sent.size
-            if acked := landed - failed.get(sent, 0):
-                self._acked += acked
-                first = next(iter(outcomes)) if acked == landed else _first_acked(outcomes)
-                self._acks.add((now - sent.at, acked, sent.records[first].event_id))
-        if self._acked > before:
-            self._pace.step(self._acked - before)
-            self._last_ack = time()
+    def _count(self, sent: Sent, new: int, now: float) -> bool:
+        """Enter so many new outcomes; whether it has all of them now."""
+        acked, last = self._count_failures(sent, new) if sent.failed else (new, next(reversed(sent.outcomes)))
+        if acked:
+            self._acked += acked
+            self._acks.add((now - sent.at, acked, sent.records[last].event_id))
+        self._records -= new
+        sent.counted += new
+        if sent.counted < len(sent.records):
+            return False
+        self._bytes -= sent.size
+        return True
+
+    def _count_failures(self, sent: Sent, new: int) -> tuple[int, int]:
+        """How many of the new outcomes are acks, and the last one's place."""
+        acked, last = 0, -1
+        for place, outcome in [*sent.outcomes.items()][sent.counted : sent.counted + new]:
+            if isinstance(outcome, DeliveryFailed):
+                self._metrics.errors.labels(outcome.kind).inc()
+            else:
+                acked, last = acked + 1, place
+        return acked, last
 
     def _enter(self, acks: list[tuple[float, int, str]]) -> None:
         durations, times = [seconds for seconds, _, _ in acks], [acked for _, acked, _ in acks]
         self._metrics.ack_duration.observe_all(durations, lambda index: acks[index][2], times)
-
-
-def _first_acked(outcomes: Mapping[int, Outcome]) -> int:
-    return next(place for place, outcome in outcomes.items() if isinstance(outcome, Published))

@@ -48,14 +48,14 @@ class KafkaPythonPublisher:
         self._producer = self._connect()
         Thread(target=self._learn_layout, name="kafka-layout", daemon=True).start()
 
-    def send(self, records: Sequence[Record], settled: Settled) -> int:
+    def send(self, records: Sequence[Record], settled: Settled) -> Sent:
         if not self._partitions:  # they are asked for anew
             raise self._flight.refused(DeliveryFailed(ProducerError.CONNECTION, "the topic's layout is not known"))
         sent = self._flight.admit(records, settled)
         if self._append(sent):
             self._producer._sender.wakeup()
         self._flight.begin(sent, len(sent.records))
-        return len(sent.records)
+        return sent
 
     def _append(self, sent: Sent) -> bool:
         """Past KafkaProducer.send, which asks for each record what is known here; whether the sender should look."""
@@ -107,10 +107,12 @@ class KafkaPythonPublisher:
 
     def _told(self, records: Sequence[Aboard], partition: int, base_offset: int, error_of: ErrorOf | None) -> None:
         """On the sender's thread."""
-        if error_of is None:
-            self._flight.land([(it.sent, it.place, Published(partition, base_offset + it.offset)) for it in records])
-        else:
-            self._flight.land([(it.sent, it.place, _failure(error_of(it.offset))) for it in records])
+        for it in records:
+            if error_of is None:
+                it.sent.land(it.place, Published(partition, base_offset + it.offset))
+            else:
+                it.sent.fail(it.place, _failure(error_of(it.offset)))
+        self._flight.wake()
 
     def _learn_layout(self) -> None:
         """Ask for the topic's partitions until Kafka answers, then now and then again, should some be added."""

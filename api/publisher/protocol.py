@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from api.publisher.flight import Settled
+from api.publisher.flight import Sent, Settled
 from api.record import Record
 
 
@@ -19,8 +19,8 @@ class Publisher(Protocol):
         """Returns at once, whether Kafka is there or not."""
         ...
 
-    def send(self, records: Sequence[Record], settled: Settled) -> int:
-        """Hand records over in their order; returns how many of the first ones were taken, which is at least one.
+    def send(self, records: Sequence[Record], settled: Settled) -> Sent:
+        """Hand records over in their order; returns those of the first ones that were taken, which is at least one.
 
         Raises Overloaded at the bound in flight, DeliveryFailed when the first is refused at once.
         """

@@ -1,6 +1,7 @@
 """A Publisher whose broker is the test: it keeps what was sent, and answers when it is told to."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from api.metrics import ProducerError
-from api.publisher import DeliveryFailed, Outcome, Settled
+from api.publisher import DeliveryFailed, Outcome, Sent, Settled
 from api.record import Published, Record
 
 
@@ -36,17 +37,17 @@ class PretendedKafka:
     async def stop(self, seconds: float) -> None:
         self.stopped = True
 
-    def send(self, records: Sequence[Record], settled: Settled) -> int:
+    def send(self, records: Sequence[Record], settled: Settled) -> Sent:
         if self.refuses:
             raise self.refuses
         if self.refuses_after and len(self.sent) >= self.refuses_after[0]:
             raise self.refuses_after[1]
-        taken = records[: self.takes]
-        self.sent += taken
-        self.open += [(record, partial(_settle, settled, place)) for place, record in enumerate(taken)]
+        sent = Sent(records[: self.takes], 0, settled, 0.0, deque())
+        self.sent += sent.records
+        self.open += [(record, partial(_land, sent, place)) for place, record in enumerate(sent.records)]
         if self.acknowledges:
             asyncio.get_running_loop().call_soon(self.acknowledge)
-        return len(taken)
+        return sent
 
     def acknowledge(self, most: int = 1_000_000) -> None:
         for _ in range(min(most, len(self.open))):
@@ -68,8 +69,13 @@ class PretendedKafka:
         return [record.event_id for record in self.sent]
 
 
-def _settle(settled: Settled, place: int, outcome: Outcome) -> None:
-    settled({place: outcome})
+def _land(sent: Sent, place: int, outcome: Outcome) -> None:
+    if isinstance(outcome, DeliveryFailed):
+        sent.fail(place, outcome)
+    else:
+        sent.land(place, outcome)
+    if len(sent.outcomes) == len(sent.records):
+        sent.settled(sent)
 
 
 def sample(registry: CollectorRegistry, name: str, **labels: str) -> float:

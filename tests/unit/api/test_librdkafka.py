@@ -1,14 +1,14 @@
 """librdkafka under load: records that are held for a moment, on the broker that librdkafka brings for tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
 import pytest
 from confluent_kafka import Producer
 
 from api.metrics import ApiMetrics, ProducerError
-from api.publisher import DeliveryFailed, Flight, Outcome
+from api.publisher import DeliveryFailed, Flight, Outcome, Sent
 from api.publisher.librdkafka import LibrdkafkaPublisher
 from api.record import Published, Record
 from contract.kafka import KafkaSettings
@@ -53,10 +53,10 @@ class Senders:
         self.outcomes: dict[str, Outcome] = {}
 
     def send(self, records: Sequence[Record]) -> int:
-        def settled(outcomes: Mapping[int, Outcome]) -> None:
-            self.outcomes |= {records[place].event_id: outcome for place, outcome in outcomes.items()}
+        def settled(sent: Sent) -> None:
+            self.outcomes |= {sent.records[place].event_id: outcome for place, outcome in sent.outcomes.items()}
 
-        return self._publisher.send(records, settled)
+        return len(self._publisher.send(records, settled).records)
 
     async def landed(self) -> dict[str, Outcome]:
         await eventually(lambda: not self._flight.records)

@@ -1,5 +1,6 @@
 """Record batches as the broker reads them: held against what kafka-python makes of the same records, and of ours."""
 
+from collections import deque
 from collections.abc import Sequence
 
 import pytest
@@ -45,7 +46,9 @@ def told() -> Told:
 
 
 def sent(*records: tuple[bytes, bytes, Headers]) -> Sent:
-    return Sent([Record("event", key, value, headers) for key, value, headers in records], 0, lambda _: None, 0.0)
+    return Sent(
+        [Record("event", key, value, headers) for key, value, headers in records], 0, lambda _: None, 0.0, deque()
+    )
 
 
 def alike(count: int) -> Sent:
