@@ -27,6 +27,9 @@ def main() -> int:
         sys.stderr.write(f"The settings are wrong; mend the environment and start again.\n{explain(error)}\n")
         return 2
     logger.info("settings: {}", settings)
+    # While one thread decodes, the other needs the interpreter's lock after each answer of PostgreSQL: with the usual
+    # 5 ms a transaction waited for it a third of its time.
+    sys.setswitchinterval(0.0001)
     gc.freeze()  # what lives from here to the end need not be looked at again
     gc.set_threshold(50_000, 20, 50)  # a batch makes thousands of objects, none of them in a cycle
     stop = _stop_on_signals()

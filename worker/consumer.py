@@ -68,9 +68,8 @@ class Worker:
         while not self._stop.is_set():
             self._beat()
             batch = self._next_batch()
-            self._storing.settle()
-            if len(batch) and not self._stop.is_set():
-                self._event_log.write(batch.events)
+            self._event_log.write(batch.events)  # as well while the last one is being stored
+            if self._storing.settle() and len(batch):
                 self._storing.begin(batch)
             self._commits.offer(self._positions.all, idle=not len(batch))
             self._watch()

@@ -1,12 +1,14 @@
--- name: staging
--- Where a batch lands before it meets the table; gone with the transaction's end, kept by the connection.
-CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
-    LIKE events INCLUDING DEFAULTS
-) ON COMMIT DELETE ROWS
-
 -- name: copy
-COPY incoming (event_id, event_type, user_id, occurred_at, received_at, source, properties,
-               topic, kafka_partition, kafka_offset, appended_at, request_id) FROM STDIN
+COPY events (event_id, event_type, user_id, occurred_at, received_at, source, properties,
+             topic, kafka_partition, kafka_offset, appended_at, request_id) FROM STDIN
+
+-- name: staging
+-- Where a batch lands that the table does not take as it is; gone with the transaction's end, kept by the connection.
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE events) ON COMMIT DELETE ROWS;
+ALTER TABLE incoming DROP COLUMN IF EXISTS stored_at
+
+-- name: stage
+COPY incoming FROM STDIN
 
 -- name: insert
 -- Repeats, in the table or within the batch, are left out; the row count tells how many were not.

@@ -85,7 +85,7 @@ class Store:
         dead = list(batch.dead)
         with self._transaction() as connection:
             self._advance(connection, batch.spans)
-            stored = _insert(connection, batch.events, dead)
+            stored = _insert(connection, batch.events, dead) if batch.events else 0
             if dead:
                 park(batch, dead)
         return Tally(stored, len(batch) - len(dead) - stored, len(dead))
@@ -132,25 +132,44 @@ class Store:
 
 
 def _insert(connection: Connection, events: Sequence[EventRecord], refused: list[DeadRecord]) -> int:
-    """Rows that were new. A batch PostgreSQL refuses is halved until the one bad row stands alone."""
-    if not events:
-        return 0
+    """Rows that were new. Straight into the table, which costs a quarter less; with a repeat among them, not so."""
     try:
-        with connection.transaction(), connection.cursor() as cursor:
-            with cursor.copy(SQL["copy"]) as copy:
-                for first in range(0, len(events), _CHUNK):  # the server reads one while the next is made
-                    copy.write("".join([event.row for event in events[first : first + _CHUNK]]).encode())
-            return cursor.execute(SQL["insert"]).rowcount
+        with connection.transaction():
+            return _copy(connection, SQL["copy"], events)
     except psycopg.Error as error:
-        if not (error.sqlstate or "").startswith(_BLAMES_THE_ROW):
+        if not _blames_a_row(error):
+            raise
+    return _insert_staged(connection, events, refused)
+
+
+def _insert_staged(connection: Connection, events: Sequence[EventRecord], refused: list[DeadRecord]) -> int:
+    """Without the repeats. A batch PostgreSQL refuses is halved until the one bad row stands alone."""
+    try:
+        with connection.transaction():
+            _copy(connection, SQL["stage"], events)
+            return connection.execute(SQL["insert"]).rowcount
+    except psycopg.Error as error:
+        if not _blames_a_row(error):
             raise
         if len(events) == 1:
             refused.append(DeadRecord(events[0].record, Parked.UNSTORABLE, str(error).splitlines()[0]))
             return 0
     middle = len(events) // 2
-    stored = _insert(connection, events[:middle], refused)
+    stored = _insert_staged(connection, events[:middle], refused)
     connection.execute(SQL["clear"])
-    return stored + _insert(connection, events[middle:], refused)
+    return stored + _insert_staged(connection, events[middle:], refused)
+
+
+def _copy(connection: Connection, query: bytes, events: Sequence[EventRecord]) -> int:
+    with connection.cursor() as cursor:
+        with cursor.copy(query) as copy:
+            for first in range(0, len(events), _CHUNK):  # the server reads one while the next is made
+                copy.write("".join([event.row for event in events[first : first + _CHUNK]]).encode())
+        return cursor.rowcount
+
+
+def _blames_a_row(error: psycopg.Error) -> bool:
+    return (error.sqlstate or "").startswith(_BLAMES_THE_ROW)
 
 
 def _trouble(error: psycopg.Error) -> Trouble:

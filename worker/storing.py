@@ -69,19 +69,20 @@ class Storing:
             self._metrics.records.labels(EVENTS.name, partition).inc(span.next_offset - span.expected)
         self._in_hand = batch, self._thread.submit(self._store_now, batch)
 
-    def settle(self) -> None:
-        """Bring the batch in hand home, however often that takes, but for ``stop``.
+    def settle(self) -> bool:
+        """Bring the batch in hand home, however often that takes, but for ``stop``; whether it is.
 
         Raises TooManyDeadLetters: then none is parked.
         """
         if self._in_hand is None:
-            return
+            return True
         (batch, stored), attempt = self._in_hand, 0
-        while not self._done(batch, stored) and not self._stop.is_set():
+        while not (done := self._done(batch, stored)) and not self._stop.is_set():
             self._wait(attempt)
             stored, attempt = self._thread.submit(self._store_now, batch), attempt + 1
         self._in_hand = None
         self._metrics.inflight.set(0)
+        return done
 
     def _store_now(self, batch: Batch) -> Stored:
         began = monotonic()
