@@ -81,7 +81,8 @@ def _single_512() -> list[Case]:
 
 def _batched() -> list[Case]:
     ours = (case for publisher in PUBLISHERS for case in _batched_of(publisher))
-    return [Case(SEED_BATCH, _batches("baseline", BASELINE), SEED_BATCH), *ours]
+    alone = Case(f"librdkafka alone, batches of {BATCH}", _batches("librdkafka alone", BASELINE), SEED_BATCH)
+    return [Case(SEED_BATCH, _batches("baseline", BASELINE), SEED_BATCH), *ours, alone]
 
 
 def _batched_of(publisher: str) -> list[Case]:

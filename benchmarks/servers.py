@@ -39,7 +39,7 @@ def gateways(home: Home, ports: Ports) -> Iterator[Service]:
 
 
 def others(ports: Ports) -> Iterator[Service]:
-    """The gateway everybody writes first, and the two that do nothing."""
+    """The gateway everybody writes first, the two that do nothing, and the one that only passes on."""
     for (name, module), port in zip(_OTHERS.items(), free_ports(len(_OTHERS)), strict=True):
         yield Service(
             name,
@@ -55,4 +55,5 @@ _OTHERS: Final = {
     "baseline": ("benchmarks.baseline",),
     "raw no-op": ("benchmarks.noop", "raw"),
     "FastAPI no-op": ("benchmarks.noop", "fastapi"),
+    "librdkafka alone": ("benchmarks.passing",),
 }

@@ -95,26 +95,7 @@ class LibrdkafkaPublisher:
         self._flight.settle()
 
     def _connect(self) -> Producer:
-        return Producer(
-            {
-                "bootstrap.servers": self._kafka.bootstrap_servers,
-                "client.id": "gateway",
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": 0.5,  # a lone record hardly waits
-                "max.in.flight": 1,  # the next batches fill meanwhile, which spares the broker half of its work
-                "batch.size": 1_000_000,
-                "message.max.bytes": MAX_RECORD_BYTES,
-                "partitioner": "murmur2_random",  # the same key to the same partition, whichever client is chosen
-                "request.timeout.ms": 5_000,
-                "message.timeout.ms": 10_000,
-                "queue.buffering.max.messages": 0,  # no bound: it is the flight's
-                "queue.buffering.max.kbytes": 2**31 - 1,
-                "allow.auto.create.topics": False,
-                "reconnect.backoff.max.ms": 1_000,
-                "log_level": 0,
-            }
-        )
+        return Producer(configuration(self._kafka))
 
     def _hand_over_held(self) -> None:
         held, self._held = self._held, []
@@ -169,6 +150,28 @@ class LibrdkafkaPublisher:
             except KafkaException as error:
                 logger.debug("the layout of topic {} is not known yet: {}", EVENTS.name, error)
             self._stopping.wait(0 if self._ready else 0.2)
+
+
+def configuration(kafka: KafkaSettings) -> dict[str, Any]:
+    """librdkafka's own settings: https://docs.confluent.io/platform/current/clients/librdkafka/html/md_CONFIGURATION.html"""
+    return {
+        "bootstrap.servers": kafka.bootstrap_servers,
+        "client.id": "gateway",
+        "enable.idempotence": True,
+        "acks": "all",
+        "linger.ms": 0.5,  # a lone record hardly waits
+        "max.in.flight": 1,  # the next batches fill meanwhile, which spares the broker half of its work
+        "batch.size": 1_000_000,
+        "message.max.bytes": MAX_RECORD_BYTES,
+        "partitioner": "murmur2_random",  # the same key to the same partition, whichever client is chosen
+        "request.timeout.ms": 5_000,
+        "message.timeout.ms": 10_000,
+        "queue.buffering.max.messages": 0,  # no bound: it is the flight's
+        "queue.buffering.max.kbytes": 2**31 - 1,
+        "allow.auto.create.topics": False,
+        "reconnect.backoff.max.ms": 1_000,
+        "log_level": 0,
+    }
 
 
 def _refusal(error: BufferError | KafkaException) -> DeliveryFailed:
