@@ -100,6 +100,8 @@ class Intake:
         That takes the deadline at most, less what was ``waited``, and on a slow disk one fsync. The records belong
         together: none of them is accepted before another that was given here earlier.
         """
+        if not records:  # all of the request's events were refused
+            return
         first, count = self._seq + 1, len(records)
         self._seq += count
         due = monotonic() + self._ack_seconds - waited

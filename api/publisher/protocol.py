@@ -20,7 +20,7 @@ class Publisher(Protocol):
         ...
 
     def send(self, records: Sequence[Record], settled: Settled) -> Sent:
-        """Hand records over in their order; returns those of the first ones that were taken, which is at least one.
+        """Hand records over, at least one, in their order; returns those of the first ones that were taken, likewise.
 
         Raises Overloaded at the bound in flight, DeliveryFailed when the first is refused at once.
         """

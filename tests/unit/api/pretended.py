@@ -38,6 +38,7 @@ class PretendedKafka:
         self.stopped = True
 
     def send(self, records: Sequence[Record], settled: Settled) -> Sent:
+        assert records, "nothing to send"
         if self.refuses:
             raise self.refuses
         if self.refuses_after and len(self.sent) >= self.refuses_after[0]:

@@ -22,6 +22,12 @@ async def test_what_the_client_takes_in_pieces_is_one_request(desk: Desk) -> Non
     assert desk.kafka.event_ids == [f"event-{number}" for number in range(5)]
 
 
+async def test_of_a_request_without_a_good_event_kafka_hears_nothing(desk: Desk) -> None:
+    receipt = desk.take_together()
+    assert await receipt.results() == []
+    assert desk.kafka.open == []
+
+
 async def test_of_one_request_only_what_failed_goes_to_the_disk(desk: Desk) -> None:
     receipt = desk.take_together("a", "b", "c", "d")
     desk.kafka.ready = False  # nor is the spool drained
