@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from contract.exposition import BeforeScrape
 
-_MOST: Final = 1_000
+_MOST: Final = 200  # more of them keep memory apart that the next requests would have found near
 
 N = TypeVar("N")
 
