@@ -9,7 +9,7 @@ from benchmarks.laboratory import Laboratory
 from benchmarks.passage import Passage
 from benchmarks.producer import ProducerBenchmark
 from benchmarks.sample import Sample
-from benchmarks.servers import BARE, PUBLISHERS, TWO, WORKERS
+from benchmarks.servers import BARE, METERED, PUBLISHERS, TWO, WORKERS
 from benchmarks.topics import BASELINE
 from contract.topics import EVENTS, Topic
 
@@ -64,12 +64,13 @@ def _single() -> list[Case]:
 
 
 def _single_of(publisher: str) -> list[Case]:
-    ours, bare, two = f"{publisher}, single, 128", f"{publisher} {BARE}", f"{publisher} {TWO}"
+    metered, bare, two = f"{publisher} {METERED}", f"{publisher} {BARE}", f"{publisher} {TWO}"
     return [
         Case(f"{publisher}, single, 1", Requests(publisher, EVENTS, 1), SEED),
         Case(f"{publisher}, single, 64", Requests(publisher, EVENTS, 64), SEED),
-        Case(ours, Requests(publisher, EVENTS, 128), SEED),
-        Case(f"{bare}, single, 128", Requests(bare, EVENTS, 128), ours, in_turns=True),
+        Case(f"{publisher}, single, 128", Requests(publisher, EVENTS, 128), SEED),
+        Case(f"{metered}, single, 128", Requests(metered, EVENTS, 128), SEED),
+        Case(f"{bare}, single, 128", Requests(bare, EVENTS, 128), f"{metered}, single, 128", in_turns=True),
         Case(f"{two}, single, 128", Requests(two, EVENTS, 128), SEED),
     ]
 
@@ -86,10 +87,11 @@ def _batched() -> list[Case]:
 
 
 def _batched_of(publisher: str) -> list[Case]:
-    ours, bare, two = f"{publisher}, batches of {BATCH}", f"{publisher} {BARE}", f"{publisher} {TWO}"
+    metered, bare, two = f"{publisher} {METERED}", f"{publisher} {BARE}", f"{publisher} {TWO}"
     return [
-        Case(ours, _batches(publisher, EVENTS), SEED_BATCH),
-        Case(f"{bare}, batches", _batches(bare, EVENTS), ours, in_turns=True),
+        Case(f"{publisher}, batches of {BATCH}", _batches(publisher, EVENTS), SEED_BATCH),
+        Case(f"{metered}, batches", _batches(metered, EVENTS), SEED_BATCH),
+        Case(f"{bare}, batches", _batches(bare, EVENTS), f"{metered}, batches", in_turns=True),
         Case(f"{publisher}, batches, NDJSON", _batches(publisher, EVENTS, "ndjson"), SEED_BATCH),
         Case(f"{two}, batches of {BATCH}", _batches(two, EVENTS), SEED_BATCH),
     ]

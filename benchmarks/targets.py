@@ -6,7 +6,7 @@ from typing import NamedTuple
 from benchmarks.plan import BATCH, SEED, SEED_512
 from benchmarks.results import Results
 from benchmarks.sample import Sample
-from benchmarks.servers import BARE, PUBLISHERS
+from benchmarks.servers import BARE, METERED, PUBLISHERS
 
 
 class Target(NamedTuple):
@@ -41,16 +41,16 @@ def _of_each(results: Results) -> Iterator[Target]:
 
 
 def _of_both(results: Results, publisher: str) -> Iterator[Target]:
-    single, batch = f"{publisher}, single, 128", f"{publisher}, batches of {BATCH}"
-    bare_single, bare_batch = f"{publisher} {BARE}, single, 128", f"{publisher} {BARE}, batches"
+    single = f"{publisher}, single, 128"
     one, many = f"{publisher}, single, 1", f"{publisher}, single, 512"
     yield Target(f"{one}: p50", 2, results.middle(one, _p50), " ms", at_least=False)
     yield Target(f"{single}: p99 over p50", 4, results.middle(single, lambda s: _p99(s) / _p50(s)), "", at_least=False)
     yield Target(f"{many}: slowest answer", 1000, max(map(_worst, results.samples[many])), " ms", at_least=False)
     peaks = [sample.peak_mb for case, them in results.samples.items() if case.startswith(publisher) for sample in them]
     yield Target(f"{publisher}: peak memory", 150, max(peaks), " MB", at_least=False)
-    yield Target(f"{single}: cost of metrics", 10, _percent(results, single, bare_single), " %", at_least=False)
-    yield Target(f"{batch}: cost of metrics", 2, _percent(results, batch, bare_batch), " %", at_least=False)
+    for case, most in (("single, 128", 10), ("batches", 2)):
+        cost = _percent(results, f"{publisher} {METERED}, {case}", f"{publisher} {BARE}, {case}")
+        yield Target(f"{publisher}, {case}: cost of metrics", most, cost, " %", at_least=False)
 
 
 def _of_the_worker(results: Results) -> Iterator[Target]:

@@ -9,8 +9,8 @@ def names(chosen: list[Case]) -> list[list[str]]:
 
 def test_what_is_compared_closely_is_measured_in_turns() -> None:
     found = names(cases())
-    assert ["librdkafka, single, 128", "librdkafka without metrics, single, 128"] in found
-    assert ["kafka-python, batches of 500", "kafka-python without metrics, batches"] in found
+    assert ["librdkafka with metrics, single, 128", "librdkafka without metrics, single, 128"] in found
+    assert ["kafka-python with metrics, batches", "kafka-python without metrics, batches"] in found
 
 
 def test_every_case_is_measured_once() -> None:
