@@ -54,12 +54,14 @@ class Sent(msgspec.Struct, eq=False, gc=False):
     at: float
     landed: "deque[Sent]"
     outcomes: dict[int, Outcome] = {}
+    last: int = 0  # place of the last outcome: no loop may look for it in a dict that another thread fills
     failed: bool = False  # some did
     counted: int = 0  # of the outcomes
     noted: bool = False  # among the landed
 
     def land(self, place: int, outcome: Outcome) -> None:
         self.outcomes[place] = outcome
+        self.last = place
         if not self.noted:
             self.noted = True
             self.landed.append(self)
@@ -158,7 +160,7 @@ class Flight:
 
     def _count(self, sent: Sent, new: int, now: float) -> bool:
         """Enter so many new outcomes; whether it has all of them now."""
-        acked, last = self._count_failures(sent, new) if sent.failed else (new, next(reversed(sent.outcomes)))
+        acked, last = self._count_failures(sent, new) if sent.failed else (new, sent.last)
         if acked:
             self._acked += acked
             self._acks.add((now - sent.at, acked, sent.records[last].event_id))
@@ -172,7 +174,7 @@ class Flight:
     def _count_failures(self, sent: Sent, new: int) -> tuple[int, int]:
         """How many of the new outcomes are acks, and the last one's place."""
         acked, last = 0, -1
-        for place, outcome in [*sent.outcomes.items()][sent.counted : sent.counted + new]:
+        for place, outcome in [*sent.outcomes.copy().items()][sent.counted : sent.counted + new]:
             if isinstance(outcome, DeliveryFailed):
                 self._metrics.errors.labels(outcome.kind).inc()
             else:
