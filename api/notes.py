@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from contract.exposition import BeforeScrape
 
-_MOST: Final = 200  # more of them keep memory apart that the next requests would have found near
+_MOST: Final = 50  # more of them keep memory apart that the next requests would have found near
 
 N = TypeVar("N")
 
