@@ -12,8 +12,8 @@ class Rates:
     """Events a second that one process takes when it has a core to itself; from docs/performance.md, rounded down."""
 
     gateway_single: int = 6_000
-    gateway_batch: int = 80_000
-    worker: int = 45_000
+    gateway_batch: int = 100_000
+    worker: int = 55_000
     postgres_rows: int = 150_000
     broker_bytes: int = 50_000_000
     """Bytes a second one broker writes and replicates without a sign of strain."""
