@@ -127,7 +127,7 @@ class Drain:
         while taken < len(records):
             part: asyncio.Future[Mapping[int, Outcome]] = asyncio.get_running_loop().create_future()
             try:
-                taken += len(self._publisher.send(records[taken:], partial(_resolve_all, part)).records)
+                taken += len(self._publisher.send(records[taken:], partial(_resolve_part, part)).records)
             except Overloaded:
                 break
             except DeliveryFailed as error:
@@ -154,7 +154,7 @@ class Drain:
         return bool(safe)
 
 
-def _resolve_all(part: "asyncio.Future[Mapping[int, Outcome]]", sent: Sent) -> None:
+def _resolve_part(part: "asyncio.Future[Mapping[int, Outcome]]", sent: Sent) -> None:
     _resolve(part, sent.outcomes)
 
 

@@ -1,6 +1,6 @@
 """consumer.log: one JSON line an event, rotated, packed and retained by loguru.
 
-At-least-once: a batch is logged while the last one is being stored, so a crash before its own turn logs it again.
+At-least-once: a batch is logged before it is stored, while the last one is, so a crash in between logs both again.
 """
 
 import fcntl

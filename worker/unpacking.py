@@ -130,7 +130,10 @@ def _long(data: bytes, position: int) -> tuple[int, int]:
 
 
 class _Short(dict[int, tuple[int, int] | None]):
-    """By the next two bytes: the number that begins there and how many bytes it takes; None when it takes more."""
+    """By the next two bytes: the number that begins there and how many bytes it takes; None when it takes more.
+
+    There are 65,536 of them at most.
+    """
 
     def __missing__(self, pair: int) -> tuple[int, int] | None:
         number = pair.to_bytes(2, "little")

@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.001
 
 
 class Ticket(msgspec.Struct, eq=False, gc=False):
-    """Called by ``poll`` and by ``flush`` with what became of a record. A partial would take five times the memory."""
+    """Called by ``poll`` and by ``flush`` with what became of a record. A partial would take six times the memory."""
 
     sent: Sent
     place: int
