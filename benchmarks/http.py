@@ -1,6 +1,8 @@
 """Requests to a gateway, under load from wrk; what arrived is counted at the broker."""
 
+import os
 from dataclasses import dataclass
+from signal import Signals
 from time import monotonic
 
 from benchmarks.broker import settled
@@ -12,7 +14,10 @@ from contract.topics import Topic
 
 @dataclass(frozen=True)
 class Requests:
-    """One server, one path, one way of asking. Without a topic the answers are what is counted."""
+    """One server, one path, one way of asking. Without a topic the answers are what is counted.
+
+    The server gets the ``signal`` before.
+    """
 
     server: str
     topic: Topic | None
@@ -20,8 +25,12 @@ class Requests:
     path: str = "/register_event"
     events: int = 1
     form: str = "json"
+    signal: Signals | None = None
 
     def measure(self, laboratory: Laboratory, seconds: float) -> Sample:
+        if self.signal:
+            for pid in laboratory.pids(self.server):
+                os.kill(pid, self.signal)
         before = self._end(laboratory)
         usage, began = Usage(*laboratory.pids(self.server)), monotonic()
         url = laboratory.url(self.server) + self.path

@@ -1,6 +1,7 @@
 """What is measured in each round, and what it is compared with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 from benchmarks.drain import Drain
@@ -9,11 +10,14 @@ from benchmarks.laboratory import Laboratory
 from benchmarks.passage import Passage
 from benchmarks.producer import ProducerBenchmark
 from benchmarks.sample import Sample
-from benchmarks.servers import BARE, METERED, PUBLISHERS, TWO, WORKERS
+from benchmarks.servers import PUBLISHERS, SWITCHED, TWO, WORKERS
+from benchmarks.switched import OFF, ON
 from benchmarks.topics import BASELINE
 from contract.topics import EVENTS, Topic
 
 BATCH: Final = 500
+METERED: Final = "with metrics"
+BARE: Final = "without metrics"
 
 
 class Measurement(Protocol):
@@ -64,15 +68,21 @@ def _single() -> list[Case]:
 
 
 def _single_of(publisher: str) -> list[Case]:
-    metered, bare, two = f"{publisher} {METERED}", f"{publisher} {BARE}", f"{publisher} {TWO}"
+    switched, two = f"{publisher} {SWITCHED}", f"{publisher} {TWO}"
     return [
         Case(f"{publisher}, single, 1", Requests(publisher, EVENTS, 1), SEED),
         Case(f"{publisher}, single, 64", Requests(publisher, EVENTS, 64), SEED),
         Case(f"{publisher}, single, 128", Requests(publisher, EVENTS, 128), SEED),
-        Case(f"{metered}, single, 128", Requests(metered, EVENTS, 128), SEED),
-        Case(f"{bare}, single, 128", Requests(bare, EVENTS, 128), f"{metered}, single, 128", in_turns=True),
+        *_metered(publisher, "single, 128", Requests(switched, EVENTS, 128), SEED),
         Case(f"{two}, single, 128", Requests(two, EVENTS, 128), SEED),
     ]
+
+
+def _metered(publisher: str, name: str, requests: Requests, yardstick: str) -> Iterator[Case]:
+    """The same of one process with and without its metrics."""
+    metered = f"{publisher} {METERED}, {name}"
+    yield Case(metered, replace(requests, signal=ON), yardstick)
+    yield Case(f"{publisher} {BARE}, {name}", replace(requests, signal=OFF), metered, in_turns=True)
 
 
 def _single_512() -> list[Case]:
@@ -87,11 +97,10 @@ def _batched() -> list[Case]:
 
 
 def _batched_of(publisher: str) -> list[Case]:
-    metered, bare, two = f"{publisher} {METERED}", f"{publisher} {BARE}", f"{publisher} {TWO}"
+    switched, two = f"{publisher} {SWITCHED}", f"{publisher} {TWO}"
     return [
         Case(f"{publisher}, batches of {BATCH}", _batches(publisher, EVENTS), SEED_BATCH),
-        Case(f"{metered}, batches", _batches(metered, EVENTS), SEED_BATCH),
-        Case(f"{bare}, batches", _batches(bare, EVENTS), f"{metered}, batches", in_turns=True),
+        *_metered(publisher, "batches", _batches(switched, EVENTS), SEED_BATCH),
         Case(f"{publisher}, batches, NDJSON", _batches(publisher, EVENTS, "ndjson"), SEED_BATCH),
         Case(f"{two}, batches of {BATCH}", _batches(two, EVENTS), SEED_BATCH),
     ]

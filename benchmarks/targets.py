@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.plan import BATCH, SEED, SEED_512
+from benchmarks.plan import BARE, BATCH, METERED, SEED, SEED_512
 from benchmarks.results import Results
 from benchmarks.sample import Sample
-from benchmarks.servers import BARE, METERED, PUBLISHERS
+from benchmarks.servers import PUBLISHERS
 
 
 class Target(NamedTuple):
