@@ -114,14 +114,9 @@ class Arrival:
         return Record(event_id, event.user_id.encode(), value, self._headers)
 
     def records(self, events: Sequence[Reading]) -> list[Record] | None:
-        """The same of many at once, at half the price; None when one of them needs a closer look.
-
-        Each of the events has its id from then on.
-        """
+        """The same of many at once, at half the price; None when one of them needs a closer look."""
         ids = [event.event_id or new for event, new in zip(events, self._ids, strict=False)]
-        for event, event_id in zip(events, ids, strict=True):
-            event.event_id = event_id
-        values = encode_all(events, self._received_at)
+        values = encode_all(events, ids, self._received_at)
         if values is None or max(map(len, values), default=0) > _MOST_BYTES:
             return None
         return [*map(Record, ids, [event.user_id.encode() for event in events], values, repeat(self._headers))]

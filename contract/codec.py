@@ -88,25 +88,26 @@ def encode(event: Reading, event_id: str, received_at: str) -> bytes:
     ``event_id`` is for an event that has none of its own. Raises ValidationError when the event holds what
     PostgreSQL's jsonb would refuse.
     """
+    event.event_id, event.received_at = event.event_id or event_id, received_at
     try:
         text = _ENCODER.encode(event)
     except RecursionError:  # on a stack that is a little deeper than that of its reader
         raise _fault("too_deep", "Event is nested too deeply", {}) from None
     if is_suspicious(text):
-        _judge(Event, text)
-    if event.event_id:
-        return b'%s,"received_at":"%s"}' % (text[:-1], received_at.encode())
-    return b'{"event_id":"%s",%s,"received_at":"%s"}' % (event_id.encode(), text[1:-1], received_at.encode())
+        _judge(StoredEvent, text)
+    return text
 
 
-def encode_all(events: Sequence[Reading], received_at: str) -> list[bytes] | None:
-    """The same of events that all have their ids, in half the time; None when one of them needs a closer look."""
+def encode_all(events: Sequence[Reading], event_ids: Sequence[str], received_at: str) -> list[bytes] | None:
+    """The same of many at once, which have these ids, at half the price; None when one needs a closer look."""
+    for event, event_id in zip(events, event_ids, strict=True):
+        event.event_id, event.received_at = event_id, received_at
     try:
         lines = _ENCODER.encode_lines(events)
     except RecursionError:
         return None
-    texts, end = lines.splitlines(), b',"received_at":"%s"}' % received_at.encode()
-    return None if has_nul(lines) or any_deep(texts) else [text[:-1] + end for text in texts]
+    texts = lines.splitlines()
+    return None if has_nul(lines) or any_deep(texts) else texts
 
 
 def decode(value: bytes) -> StoredReading:

@@ -23,10 +23,14 @@ _SHALLOW = 2 * _MOST_BRACKETS  # bytes, likewise
 
 _Text = Annotated[str, msgspec.Meta(max_length=128)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+_Ours = Annotated[str, msgspec.Meta(pattern="(?!)")]  # nothing matches: clients cannot send it
 
 
 class Reading(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """An event as it was read. Its id and instants are texts, in the one form that every station reads."""
+    """An event as it was read. Its id and instants are texts, in the one form that every station reads.
+
+    Encoding sets what the gateway knows of it: ``received_at``, and the id of an event that has none of its own.
+    """
 
     event_id: str | UnsetType = UNSET
     event_type: _Text  # bounded, because it is remembered
@@ -34,6 +38,7 @@ class Reading(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True
     occurred_at: str | UnsetType = UNSET
     source: _Text | UnsetType = UNSET
     properties: dict[str, Any] = {}
+    received_at: _Ours | UnsetType = UNSET
 
 
 class StoredReading(Reading, kw_only=True, gc=False, forbid_unknown_fields=True):

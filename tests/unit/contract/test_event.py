@@ -241,8 +241,8 @@ def test_an_event_that_its_reader_has_just_managed_and_its_writer_does_not_is_re
     event, deepest = parse(MINIMAL), list[Any]()
     for _ in range(5_000):
         deepest = [deepest]
-    event.event_id, event.properties = EVENT_ID, {"a": deepest}
-    assert encode_all([event], RECEIVED_AT) is None
+    event.properties = {"a": deepest}
+    assert encode_all([event], [EVENT_ID], RECEIVED_AT) is None
     with pytest.raises(ValidationError, match="nested too deeply"):
         encode(event, EVENT_ID, RECEIVED_AT)
 

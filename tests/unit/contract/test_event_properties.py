@@ -106,7 +106,7 @@ def test_what_is_read_fast_is_what_the_definition_reads(sent: dict[str, Any], od
 def test_many_at_once_come_out_as_one_by_one(sent: list[dict[str, Any]], event_id: str) -> None:
     events = [parse(dumps({**one, "event_id": event_id})) for one in sent]
     values = [encode(event, event_id, RECEIVED_AT) for event in events]
-    assert encode_all(events, RECEIVED_AT) in (values, None)
+    assert encode_all(events, [event_id] * len(events), RECEIVED_AT) in (values, None)
     assert decode_all(values) in ([decode(value) for value in values], None)
 
 
@@ -114,7 +114,7 @@ def test_many_plain_events_are_taken_at_once() -> None:
     body = dumps({"event_id": EVENT_ID, "event_type": "a", "user_id": "u", "occurred_at": RECEIVED_AT}).encode()
     events = parse_all(b"[%s,%s]" % (body, body))
     assert events == parse_each([body, body]) == [parse(body), parse(body)]
-    values = encode_all(events, RECEIVED_AT)
+    values = encode_all(events, [EVENT_ID] * 2, RECEIVED_AT)
     assert values == [encode(parse(body), EVENT_ID, RECEIVED_AT)] * 2
     assert decode_all(values) == [decode(values[0])] * 2
 
