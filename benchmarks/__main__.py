@@ -8,10 +8,9 @@ from rich.console import Console
 
 from benchmarks import report
 from benchmarks.check import compare
-from benchmarks.laboratory import Laboratory, laboratory
+from benchmarks.laboratory import laboratory
 from benchmarks.plan import Case, cases, groups
 from benchmarks.results import Results
-from benchmarks.sample import Sample
 from stack.errors import StackError
 
 _CONSOLE = Console(highlight=False)
@@ -36,7 +35,7 @@ def _run(options: Namespace) -> int:
     if options.verb == "render":
         _write_pages(Results.load())
         return 0
-    chosen = [case for case in cases() if any(word in case.name for word in options.only or ("",))]
+    chosen = [case for group in groups(cases()) if _is_chosen(group, options.only or [""]) for case in group]
     results = _measure(chosen, options.rounds, options.seconds)
     Console(width=max(_CONSOLE.width, _WIDE)).print(report.table(results))
     if options.verb == "check":
@@ -47,6 +46,10 @@ def _run(options: Namespace) -> int:
         results.save()
         _write_pages(results)
     return 0
+
+
+def _is_chosen(group: list[Case], words: list[str]) -> bool:
+    return any(word in case.name for case in group for word in words)
 
 
 def _write_pages(results: Results) -> None:
@@ -62,27 +65,12 @@ def _measure(chosen: list[Case], rounds: int, seconds: float) -> Results:
         for number in range(rounds + 1):  # the first, a short one, only warms up
             for group in groups(chosen):
                 status.update(f"round {number} of {rounds}: {group[0].name}")
-                samples = _in_turns(group, place, seconds if number else 1)
+                samples = group[0].measurement.measure(place, seconds if number else 1)
                 if number:
                     for case, sample in zip(group, samples, strict=True):
                         results.samples.setdefault(case.name, []).append(sample)
                         _tell(f"{number}/{rounds}  {case.name:<42} {sample.rate:>10,.0f} events/s")
     return results
-
-
-def _in_turns(group: list[Case], place: Laboratory, seconds: float) -> list[Sample]:
-    """A sample of each. One alone is measured in one go; more of them in slices of a second, forth and back.
-
-    Before the slices one is thrown away: the first would pay alone for what the case before has left to do.
-    """
-    if len(group) == 1:
-        return [group[0].measurement.measure(place, seconds)]
-    group[-1].measurement.measure(place, 1)
-    slices: list[list[Sample]] = [[] for _ in group]
-    for turn in range(round(seconds)):
-        for case, own in list(zip(group, slices, strict=True))[:: -1 if turn % 2 else 1]:
-            own.append(case.measurement.measure(place, 1))
-    return [Sample.joined(own) for own in slices]
 
 
 def _tell(line: str) -> None:

@@ -26,7 +26,7 @@ class Drain:
     stored: bool = True
     workers: int = 1
 
-    def measure(self, laboratory: Laboratory, seconds: float) -> Sample:
+    def measure(self, laboratory: Laboratory, seconds: float) -> list[Sample]:
         laboratory.fill(int(seconds * _PER_SECOND))
         begins = laboratory.broker.cut(EVENTS, int(seconds * _PER_SECOND))
         wanted = laboratory.broker.end(EVENTS) - sum(begins.values())
@@ -46,4 +46,4 @@ class Drain:
             sample = Sample(passed(wanted) - first, monotonic() - began, usage.cpu_seconds, usage.peak_mb)
         if self.stored and (rows := laboratory.database.rows()) != wanted:
             raise NotDrained(f"{rows} rows in the table for {wanted} records in the topic")
-        return sample
+        return [sample]

@@ -1,8 +1,6 @@
 """Requests to a gateway, under load from wrk; what arrived is counted at the broker."""
 
-import os
 from dataclasses import dataclass
-from signal import Signals
 from time import monotonic
 
 from benchmarks.broker import settled
@@ -14,10 +12,7 @@ from contract.topics import Topic
 
 @dataclass(frozen=True)
 class Requests:
-    """One server, one path, one way of asking. Without a topic the answers are what is counted.
-
-    The server gets the ``signal`` before.
-    """
+    """One server, one path, one way of asking. Without a topic the answers are what is counted."""
 
     server: str
     topic: Topic | None
@@ -25,18 +20,14 @@ class Requests:
     path: str = "/register_event"
     events: int = 1
     form: str = "json"
-    signal: Signals | None = None
 
-    def measure(self, laboratory: Laboratory, seconds: float) -> Sample:
-        if self.signal:
-            for pid in laboratory.pids(self.server):
-                os.kill(pid, self.signal)
+    def measure(self, laboratory: Laboratory, seconds: float) -> list[Sample]:
         before = self._end(laboratory)
         usage, began = Usage(*laboratory.pids(self.server)), monotonic()
         url = laboratory.url(self.server) + self.path
         load = laboratory.wrk.run(url, self.connections, seconds, self.events, self.form)
         arrived, last = settled(lambda: self._end(laboratory))
-        return Sample(
+        sample = Sample(
             events=arrived - before if self.topic else load.requests,
             seconds=max(last - began, load.seconds) if self.topic else load.seconds,
             cpu_seconds=usage.cpu_seconds,
@@ -46,6 +37,7 @@ class Requests:
             worst_ms=load.worst_ms,
             trouble=load.refused + load.broken,
         )
+        return [sample]
 
     def _end(self, laboratory: Laboratory) -> int:
         return laboratory.broker.end(self.topic) if self.topic else 0

@@ -27,7 +27,7 @@ class Passage:
     server: str
     rate: int
 
-    def measure(self, laboratory: Laboratory, seconds: float) -> Sample:
+    def measure(self, laboratory: Laboratory, seconds: float) -> list[Sample]:
         laboratory.broker.cut(EVENTS, 0)
         laboratory.database.empty()
         with laboratory.workers((sys.executable, "-m", "worker")) as (pids, group):
@@ -40,7 +40,7 @@ class Passage:
                 _await_rows(laboratory, warm_up + len(sent))
             took = [(watch.seen(event.partition, event.offset) - event.due) * 1000 for event in sent]
             percentiles = quantiles(took, n=100)
-            return Sample(
+            sample = Sample(
                 events=len(sent),
                 seconds=monotonic() - began,
                 cpu_seconds=usage.cpu_seconds,
@@ -49,6 +49,7 @@ class Passage:
                 p99_ms=percentiles[98],
                 worst_ms=max(took),
             )
+            return [sample]
 
 
 def _await_rows(laboratory: Laboratory, wanted: int) -> None:

@@ -1,7 +1,7 @@
 """What is measured in each round, and what it is compared with."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from itertools import groupby
 from typing import Final, NamedTuple, Protocol
 
 from benchmarks.drain import Drain
@@ -11,8 +11,8 @@ from benchmarks.passage import Passage
 from benchmarks.producer import ProducerBenchmark
 from benchmarks.sample import Sample
 from benchmarks.servers import PUBLISHERS, SWITCHED, TWO, WORKERS
-from benchmarks.switched import OFF, ON
 from benchmarks.topics import BASELINE
+from benchmarks.weighing import Weighing
 from contract.topics import EVENTS, Topic
 
 BATCH: Final = 500
@@ -21,22 +21,17 @@ BARE: Final = "without metrics"
 
 
 class Measurement(Protocol):
-    def measure(self, laboratory: Laboratory, seconds: float) -> Sample:
-        """Blocks for about so many seconds."""
+    def measure(self, laboratory: Laboratory, seconds: float) -> list[Sample]:
+        """One for each of its cases, in the plan's order. Blocks for about so many seconds for each."""
         ...
 
 
 class Case(NamedTuple):
-    """``yardstick`` names the case of the same round this one is divided by.
-
-    They are measured ``in_turns`` of a second each when little is expected to lie between them: the machine is another
-    one a few seconds later.
-    """
+    """``yardstick`` names the case of the same round this one is divided by."""
 
     name: str
     measurement: Measurement
     yardstick: str
-    in_turns: bool = False
 
 
 SEED, SEED_512, SEED_BATCH = "seed-style, single, 128", "seed-style, single, 512", f"seed-style, batches of {BATCH}"
@@ -49,12 +44,8 @@ def cases() -> list[Case]:
 
 
 def groups(chosen: Sequence[Case]) -> list[list[Case]]:
-    """Each case with those that are measured in turns with it."""
-    heads = {case.name: [case] for case in chosen if not case.in_turns}
-    for case in chosen:
-        if case.in_turns:
-            heads.setdefault(case.yardstick, []).append(case)
-    return [*heads.values()]
+    """Each case with those that the same measurement tells of."""
+    return [list(group) for _, group in groupby(chosen, lambda case: case.measurement)]
 
 
 def _single() -> list[Case]:
@@ -79,10 +70,10 @@ def _single_of(publisher: str) -> list[Case]:
 
 
 def _metered(publisher: str, name: str, requests: Requests, yardstick: str) -> Iterator[Case]:
-    """The same of one process with and without its metrics."""
-    metered = f"{publisher} {METERED}, {name}"
-    yield Case(metered, replace(requests, signal=ON), yardstick)
-    yield Case(f"{publisher} {BARE}, {name}", replace(requests, signal=OFF), metered, in_turns=True)
+    """One process with its metrics and without."""
+    metered, weighing = f"{publisher} {METERED}, {name}", Weighing(requests)
+    yield Case(metered, weighing, yardstick)
+    yield Case(f"{publisher} {BARE}, {name}", weighing, metered)
 
 
 def _single_512() -> list[Case]:

@@ -20,7 +20,7 @@ _PER_SECOND: Final = 40_000
 class ProducerBenchmark:
     """Runs from the first record at the broker to the last, so neither Python's start nor the client's counts."""
 
-    def measure(self, laboratory: Laboratory, seconds: float) -> Sample:
+    def measure(self, laboratory: Laboratory, seconds: float) -> list[Sample]:
         broker, before = laboratory.broker, laboratory.broker.end(PRODUCER)
         with subprocess.Popen(  # noqa: S603  our own words
             [sys.executable, "-m", "kafka.benchmarks.producer_performance",
@@ -37,4 +37,4 @@ class ProducerBenchmark:
             last, ended = broker.end(PRODUCER), monotonic()
             cpu_seconds, peak_mb = usage.cpu_seconds, usage.peak_mb
         settled(lambda: broker.end(PRODUCER))
-        return Sample(last - first, ended - began, cpu_seconds, peak_mb)
+        return [Sample(last - first, ended - began, cpu_seconds, peak_mb)]

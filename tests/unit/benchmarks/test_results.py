@@ -49,12 +49,6 @@ def test_processor_time_is_for_an_event() -> None:
     assert sample(500, cpu_seconds=0.05).cpu_us == pytest.approx(50)
 
 
-def test_slices_make_one_sample() -> None:
-    slices = [Sample(100, 1, 0.5, 50, 2, 9, 20, 1), Sample(300, 2, 0.75, 40, 3, 8, 10), Sample(200, 1, 1, 45, 9, 7, 30)]
-    assert Sample.joined(slices) == Sample(600, 4, 2.25, 50, 3, 8, 30, 1)
-    assert Sample.joined([sample(100), sample(200)]).p50_ms is None
-
-
 def test_saved_results_come_back_as_they_were(results: Results, tmp_path: Path) -> None:
     results.save(tmp_path / "results.json")
     assert Results.load(tmp_path / "results.json") == results
