@@ -67,6 +67,11 @@ class Results:
         both = zip(self.samples[case], self.samples[other], strict=True)
         return median(value(ours) / value(theirs) for ours, theirs in both)
 
+    def cpu_us(self, case: str) -> float:
+        """Processor time an event, over all rounds."""
+        samples = self.samples[case]
+        return sum(sample.cpu_seconds for sample in samples) / sum(sample.events for sample in samples) * 1e6
+
     def save(self, path: Path = SAVED) -> None:
         path.write_bytes(_RESULTS.dump_json(self, indent=1) + b"\n")
 

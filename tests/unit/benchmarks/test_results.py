@@ -49,6 +49,11 @@ def test_processor_time_is_for_an_event() -> None:
     assert sample(500, cpu_seconds=0.05).cpu_us == pytest.approx(50)
 
 
+def test_over_all_rounds_a_busier_one_weighs_more(results: Results) -> None:
+    results.samples["ours"] = [sample(100, cpu_seconds=0.02), sample(300, cpu_seconds=0.02)]
+    assert results.cpu_us("ours") == pytest.approx(50)
+
+
 def test_saved_results_come_back_as_they_were(results: Results, tmp_path: Path) -> None:
     results.save(tmp_path / "results.json")
     assert Results.load(tmp_path / "results.json") == results
