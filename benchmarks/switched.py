@@ -32,7 +32,7 @@ class Spent(NamedTuple):
     def since(self, before: "Spent") -> "Spent":
         return Spent(*(now - then for now, then in zip(self, before, strict=True)))
 
-    def and_(self, more: "Spent") -> "Spent":
+    def plus(self, more: "Spent") -> "Spent":
         return Spent(*map(sum, zip(self, more, strict=True)))
 
 
@@ -55,16 +55,16 @@ class Scales(ApiMetrics):
     def turn(self, state: str, seconds: float = _TURN_SECONDS) -> None:
         """Blocks for so long. A turn without an event is not counted: nobody sends any."""
         switch(on=state == "on")
-        before = self._spent_by_all()
+        before = self._spent_so_far()
         sleep(seconds)
-        spent = self._spent_by_all().since(before)
+        spent = self._spent_so_far().since(before)
         if spent.events:
-            self.spent[state] = self.spent[state].and_(spent)
+            self.spent[state] = self.spent[state].plus(spent)
 
     def _tell(self, state: str, what: str) -> float:
         return float(getattr(self.spent[state], what))
 
-    def _spent_by_all(self) -> Spent:
+    def _spent_so_far(self) -> Spent:
         (acked,) = self.acked.collect()
         return Spent(acked.samples[0].value, monotonic(), process_time())
 
