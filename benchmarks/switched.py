@@ -70,12 +70,13 @@ class Scales(ApiMetrics):
 
 
 def switch(*, on: bool) -> None:
-    """All metrics that are counted, and not read."""
+    """Have metrics count, or not. Those that are read at each scrape go on all the same."""
     for (kind, method), counting in _COUNTING.items():
         setattr(kind, method, counting if on else _nothing)
 
 
 def weighed(registry: CollectorRegistry) -> Scales:
+    """Scales that are at work, on a thread that ends with the process."""
     scales = Scales(registry)
     Thread(target=scales.run, name="scales", daemon=True).start()
     return scales

@@ -77,7 +77,7 @@ odd_text = some.sampled_from(
 odd_value = (
     odd_text | text | some.none() | some.booleans() | some.integers() | some.floats() | some.just([]) | some.just({})
 )
-odd_fields = some.dictionaries(some.sampled_from([*Event.model_fields, "sauce"]), odd_value)
+odd_fields = some.dictionaries(some.sampled_from([*Event.model_fields, "received_at", "sauce"]), odd_value)
 
 
 @given(fields, odd_fields)
