@@ -83,21 +83,22 @@ def _single_512() -> list[Case]:
 
 def _batched() -> list[Case]:
     ours = (case for publisher in PUBLISHERS for case in _batched_of(publisher))
-    alone = Case(f"librdkafka alone, batches of {BATCH}", _batches("librdkafka alone", BASELINE), SEED_BATCH)
-    return [Case(SEED_BATCH, _batches("baseline", BASELINE), SEED_BATCH), *ours, alone]
+    alone = Case(f"librdkafka alone, batches of {BATCH}", batches("librdkafka alone", BASELINE), SEED_BATCH)
+    return [Case(SEED_BATCH, batches("baseline", BASELINE), SEED_BATCH), *ours, alone]
 
 
 def _batched_of(publisher: str) -> list[Case]:
     switched, two = f"{publisher} {SWITCHED}", f"{publisher} {TWO}"
     return [
-        Case(f"{publisher}, batches of {BATCH}", _batches(publisher, EVENTS), SEED_BATCH),
-        *_metered(publisher, "batches", _batches(switched, EVENTS), SEED_BATCH),
-        Case(f"{publisher}, batches, NDJSON", _batches(publisher, EVENTS, "ndjson"), SEED_BATCH),
-        Case(f"{two}, batches of {BATCH}", _batches(two, EVENTS), SEED_BATCH),
+        Case(f"{publisher}, batches of {BATCH}", batches(publisher, EVENTS), SEED_BATCH),
+        *_metered(publisher, "batches", batches(switched, EVENTS), SEED_BATCH),
+        Case(f"{publisher}, batches, NDJSON", batches(publisher, EVENTS, "ndjson"), SEED_BATCH),
+        Case(f"{two}, batches of {BATCH}", batches(two, EVENTS), SEED_BATCH),
     ]
 
 
-def _batches(server: str, topic: Topic, form: str = "json") -> Requests:
+def batches(server: str, topic: Topic, form: str = "json") -> Requests:
+    """The load of all cases with batches."""
     return Requests(server, topic, connections=8, path="/register_events", events=BATCH, form=form)
 
 

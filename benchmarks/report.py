@@ -8,6 +8,7 @@ from typing import Final
 from rich.table import Table
 
 from benchmarks.check import Verdict
+from benchmarks.pace import Pace
 from benchmarks.results import Results, Spread
 from benchmarks.targets import targets
 
@@ -57,6 +58,17 @@ def pages(results: Results) -> dict[Path, str]:
     return {_DOCS / template.name: _FACT.sub(fact, template.read_text()) for template in _TEMPLATES.glob("*.md")}
 
 
+def pace(told: Pace) -> str:
+    """For the terminal and for the page."""
+    quick, slow = told.among(slow=False), told.among(slow=True)
+    return (
+        f"In the third of the time when the core was quickest an event took {quick.cpu_us:.1f} µs of it, and"
+        f" {quick.rate:,.0f} a second came through; in the slowest third it took {slow.cpu_us:.1f} µs, and"
+        f" {slow.rate:,.0f} came. The probe's work swung {told.swing:.1f}-fold; from one half second to the next its"
+        f" time and an event's went together with a correlation of {told.correlation:.2f}."
+    )
+
+
 def _fact(results: Results, name: str, about: str) -> str:
     match name:
         case "table":
@@ -68,6 +80,9 @@ def _fact(results: Results, name: str, about: str) -> str:
         case "times":
             case, other = about.split(" / ")
             return f"{results.over(case, other, lambda sample: sample.rate):.2f}"
+        case "pace":
+            assert results.pace  # the page is of a whole run
+            return pace(results.pace)
         case _:
             return f"{getattr(results, name)}"
 

@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from pydantic import TypeAdapter
 
+from benchmarks.pace import Pace
 from benchmarks.sample import Sample
 
 SAVED: Final = Path(__file__).with_name("results.json")
@@ -37,7 +38,10 @@ class Spread:
 
 @dataclass
 class Results:
-    """``samples`` has one sample a round for each case, ``yardsticks`` the case each one is divided by."""
+    """``samples`` has one sample a round for each case, ``yardsticks`` the case each one is divided by.
+
+    ``pace`` belongs to a whole run: it tells how far the machine's pace is the gateway's.
+    """
 
     rounds: int
     seconds: float
@@ -45,6 +49,7 @@ class Results:
     machine: str = field(default_factory=lambda: _machine())
     yardsticks: dict[str, str] = field(default_factory=dict)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
+    pace: Pace | None = None
 
     def spread(self, case: str, value: Callable[[Sample], float | None]) -> Spread | None:
         """None when the case cannot tell."""
