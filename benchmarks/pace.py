@@ -1,6 +1,7 @@
 """Whose are the slow seconds? What an event costs the gateway's loop, beside what a probe's constant work costs there.
 
-The probe's work fits the nearest cache and waits for nothing: when it takes longer, it is the core that runs slower.
+The probe's work fits the nearest cache and waits for nothing: when it takes longer, the core gets on more slowly with
+whatever it does, and not the gateway alone.
 """
 
 from collections.abc import Sequence
