@@ -11,10 +11,8 @@ from benchmarks import pacing, report
 from benchmarks.check import compare
 from benchmarks.laboratory import Laboratory, laboratory
 from benchmarks.pace import Pace
-from benchmarks.plan import Case, batches, cases, groups
+from benchmarks.plan import Case, cases, groups
 from benchmarks.results import Results
-from benchmarks.servers import PUBLISHERS
-from contract.topics import EVENTS
 from stack.errors import StackError
 
 _CONSOLE = Console(highlight=False)
@@ -93,7 +91,7 @@ def _measure(place: Laboratory, status: Status, chosen: list[Case], rounds: int,
 
 def _pace(place: Laboratory, status: Status, seconds: float) -> Pace:
     status.update(f"the pace of a core, for {seconds:g} s")
-    return pacing.measure(place, batches(PUBLISHERS[1], EVENTS), seconds)
+    return pacing.measure(place, seconds)
 
 
 def _tell(line: str) -> None:

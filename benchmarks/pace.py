@@ -6,27 +6,16 @@ whatever it does, and not the gateway alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import correlation, fmean, quantiles
+from statistics import correlation, quantiles
+
+from benchmarks.sample import Work
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Half a second of steady load: ``events`` at the broker, processor time of the loop's thread and the probe."""
+class Stretch(Work):
+    """Half a second of steady load, with the processor time of the loop's thread; and what the probe's work took."""
 
-    events: int
-    seconds: float
-    cpu_seconds: float
     probe_us: float
-
-    @property
-    def rate(self) -> float:
-        """Events a second."""
-        return self.events / self.seconds
-
-    @property
-    def cpu_us(self) -> float:
-        """Processor time an event."""
-        return self.cpu_seconds / self.events * 1e6
 
 
 @dataclass(frozen=True)
@@ -46,17 +35,11 @@ class Pace:
         parts = quantiles(self._probes, n=20)
         return parts[-1] / parts[0]
 
-    def among(self, *, slow: bool) -> Stretch:
-        """All stretches of the quickest third of the core's, or of its slowest, as one."""
+    def among(self, *, slow: bool) -> Work:
+        """What was done in the quickest third of the core's stretches, or in its slowest."""
         ranked = sorted(self.stretches, key=lambda each: each.probe_us, reverse=slow)
-        return _joined(ranked[: len(ranked) // 3])
+        return Work.joined(ranked[: len(ranked) // 3])
 
     @property
     def _probes(self) -> list[float]:
         return [each.probe_us for each in self.stretches]
-
-
-def _joined(them: Sequence[Stretch]) -> Stretch:
-    events, seconds = sum(each.events for each in them), sum(each.seconds for each in them)
-    cpu_seconds = sum(each.cpu_seconds for each in them)
-    return Stretch(events, seconds, cpu_seconds, fmean(each.probe_us for each in them))

@@ -13,7 +13,7 @@ from typing import Final, Self
 from pydantic import TypeAdapter
 
 from benchmarks.pace import Pace
-from benchmarks.sample import Sample
+from benchmarks.sample import Sample, Work
 
 SAVED: Final = Path(__file__).with_name("results.json")
 
@@ -74,8 +74,7 @@ class Results:
 
     def cpu_us(self, case: str) -> float:
         """Processor time an event, over all rounds."""
-        samples = self.samples[case]
-        return sum(sample.cpu_seconds for sample in samples) / sum(sample.events for sample in samples) * 1e6
+        return Work.joined(self.samples[case]).cpu_us
 
     def save(self, path: Path = SAVED) -> None:
         path.write_bytes(_RESULTS.dump_json(self, indent=1) + b"\n")

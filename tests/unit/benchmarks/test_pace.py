@@ -1,13 +1,14 @@
 """The pace of a core, beside what events cost on it."""
 
 from os import sched_getaffinity
-from subprocess import Popen
+from subprocess import PIPE, Popen
 from sys import executable
+from time import thread_time
 
 import pytest
 
 from benchmarks.pace import Pace, Stretch
-from benchmarks.pacing import Probe, apart
+from benchmarks.pacing import apart, probe
 
 
 def stretch(cpu_us: float, probe_us: float, events: int = 1_000, busy: float = 1.0) -> Stretch:
@@ -30,8 +31,8 @@ def test_the_quickest_and_the_slowest_third_are_told_as_one_stretch_each() -> No
         [stretch(9, 40), stretch(4, 20, events=3_000), stretch(6, 30), stretch(8, 22), stretch(7, 39), stretch(6, 25)]
     )
     quick, slow = pace.among(slow=False), pace.among(slow=True)
-    assert (quick.events, quick.cpu_us, quick.probe_us) == (4_000, pytest.approx(5), 21)
-    assert (slow.events, slow.cpu_us, slow.probe_us) == (2_000, pytest.approx(8), 39.5)
+    assert (quick.events, quick.cpu_us, quick.seconds) == (4_000, pytest.approx(5), pytest.approx(0.02))
+    assert (slow.events, slow.cpu_us, slow.seconds) == (2_000, pytest.approx(8), pytest.approx(0.016))
 
 
 def test_the_swing_leaves_single_slips_out() -> None:
@@ -39,21 +40,16 @@ def test_the_swing_leaves_single_slips_out() -> None:
     assert Pace([*steady, stretch(5, 900)]).swing == pytest.approx(1.5)
 
 
-def test_a_probe_tells_each_reading_once() -> None:
-    with Probe(min(sched_getaffinity(0))) as probe:
-        while not (first := probe.take()):
-            pass
-    probe.take()
-    assert first > 0
-    assert probe.take() == 0
+def test_a_probe_tells_processor_time_of_its_own_thread() -> None:
+    before = thread_time()
+    took = probe()
+    assert 0 < took <= (thread_time() - before) * 1e6
 
 
-def test_only_the_loop_has_its_core_and_afterwards_all_is_as_it_was() -> None:
-    before = sched_getaffinity(0)
-    own, *others = sorted(before)
-    with Popen([executable, "-c", "input()"], stdin=-1) as child:
-        with apart(child.pid, own, others or [own]):
-            assert sched_getaffinity(child.pid) == {own}
-            assert sched_getaffinity(0) == {*(others or [own])}
-        assert sched_getaffinity(child.pid) == sched_getaffinity(0) == before
-        child.communicate(b"\n")
+def test_the_loop_and_the_probe_have_their_core_and_afterwards_all_is_as_it_was() -> None:
+    before, waiting = sched_getaffinity(0), (executable, "-c", "import sys; sys.stdin.read()")
+    with Popen(waiting, stdin=PIPE) as loop, Popen(waiting, stdin=PIPE) as rest:
+        with apart(loop.pid) as others:
+            assert sched_getaffinity(loop.pid) == sched_getaffinity(0) == {min(before)}
+            assert sched_getaffinity(rest.pid) == others == (before - {min(before)} or before)
+        assert sched_getaffinity(loop.pid) == sched_getaffinity(rest.pid) == sched_getaffinity(0) == before
